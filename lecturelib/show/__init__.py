@@ -1,0 +1,8 @@
+"""Pictures, animations, sliders and source code, shown in a notebook."""
+
+from lecturelib.show import plots
+from lecturelib.show.output import animate, show
+from lecturelib.show.source import show_source
+from lecturelib.show.widgets import explore
+
+__all__ = ["animate", "explore", "plots", "show", "show_source"]

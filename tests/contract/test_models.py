@@ -1,0 +1,134 @@
+"""One contract that every model of the course keeps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lecturelib
+from lecturelib.checkpoint import load_model, save_model
+from lecturelib.data.tensors import Data
+from lecturelib.model import Model
+from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoencoder, dense
+from lecturelib.training import fit, train
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small instance of a model, a batch that suits it, and by how much 300 steps must lower its loss."""
+
+    name: str
+    make: Callable[[], Model]
+    batch: Callable[[], tuple[Tensor, ...]]
+    falls_to: float = 0.2
+    samples: bool = False
+
+
+def pictures() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(),)
+
+
+def labelled_pictures() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(), torch.arange(16) % 10)
+
+
+CASES = [
+    Case("dense autoencoder", lambda: dense((1, 8, 8), 16, (64,)), pictures),
+    Case("dense autoencoder, cross-entropy", lambda: dense((1, 8, 8), 16, (64,), error=CrossEntropy()), pictures),
+    Case("dense autoencoder with labels in the batch", lambda: dense((1, 8, 8), 16, (64,)), labelled_pictures),
+    Case("tied autoencoder", lambda: TiedAutoencoder(64, 32, nn.Sigmoid()), pictures),
+    Case("convolutional encoder", lambda: Autoencoder(
+        nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(128, 16)),
+        nn.Sequential(nn.Linear(16, 64), nn.Unflatten(1, (1, 8, 8)))), pictures),
+]  # fmt: skip
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request) -> Case:
+    lecturelib.seed(0)
+    return request.param
+
+
+def state(module: nn.Module) -> list[Tensor]:
+    return [t.detach().clone() for t in module.state_dict().values()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(s, t) for s, t in zip(a, b, strict=True))
+
+
+def test_the_loss_is_a_dict_of_finite_numbers(case):
+    parts = case.make().loss(*case.batch())
+    assert "loss" in parts
+    for name, value in parts.items():
+        assert value.ndim == 0, name
+        assert value.isfinite(), name
+
+
+def test_turns_together_own_every_parameter(case):
+    model = case.make()
+    owned = {id(p) for turn in model.turns(1e-3) for p in turn.parameters}
+    assert owned == {id(p) for p in model.parameters() if p.requires_grad}
+
+
+def test_a_turn_moves_only_its_own_parameters(case):
+    model, batch = case.make(), case.batch()
+    data = Data(*batch)
+    turns = [turn.name for turn in model.turns(1e-3)]
+    for mine in turns:
+        others = [p for t in model.turns(1e-3) if t.name != mine for p in t.parameters]
+        own = [p for t in model.turns(1e-3) if t.name == mine for p in t.parameters]
+        fixed = [p.detach().clone() for p in others if all(p is not q for q in own)]
+        before = [p.detach().clone() for p in own]
+        model.turns = lambda lr, mine=mine, m=model: [t for t in type(m).turns(m, lr) if t.name == mine]
+        fit(model, data, 1, batch_size=len(data), progress=False)
+        del model.turns
+        assert not same(before, own)
+        assert same(fixed, [p for p in others if all(p is not q for q in own)])
+
+
+def test_overfits_one_batch(case):
+    model, batch = case.make(), case.batch()
+    history = fit(model, Data(*batch), 300, batch_size=len(batch[0]), lr=1e-2, progress=False)
+    first, last = history["loss"][0], history["loss"][-1]
+    assert last < case.falls_to * first, f"{case.name}: from {first:.3f} to {last:.3f}"
+
+
+def test_the_same_seed_gives_the_same_result(case):
+    def run() -> list[Tensor]:
+        lecturelib.seed(1)
+        model = case.make()
+        fit(model, Data(*case.batch()), 5, batch_size=8, progress=False)
+        return state(model)
+
+    assert same(run(), run())
+
+
+def test_checkpoint_round_trip(case, tmp_path):
+    model = case.make()
+    fit(model, Data(*case.batch()), 3, batch_size=8, progress=False)
+    save_model(model, tmp_path / "model")
+    other = case.make()
+    assert not same(state(model), state(other))
+    load_model(other, tmp_path / "model")
+    assert same(state(model), state(other))
+
+
+def test_every_step_is_yielded_with_its_number(case):
+    numbers = [step.number for step in train(case.make(), Data(*case.batch()), 4, batch_size=8)]
+    assert all(b == a + 1 for a, b in pairwise([-1, *numbers]))
+    assert len(numbers) == 4
+
+
+def test_samples_or_says_that_it_cannot(case):
+    model = case.make()
+    if case.samples:
+        x = model.sample(5)
+        assert x.shape == (5, *case.batch()[0].shape[1:])
+        assert x.isfinite().all()
+    else:
+        with pytest.raises(NotImplementedError, match="not a generative model"):
+            model.sample(5)
