@@ -49,7 +49,7 @@ def claim(
     line = f"{mark} {words}: {value:.6g} ({', '.join(text)})"
     if not judged:
         line += "  [smoke profile: not judged]"
-    _show(line, {"words": words, "value": value, "judged": judged, "holds": holds})
+    _show(line, {"words": words, "value": value, "bound": ", ".join(text), "judged": judged, "holds": holds})
     if judged and not holds:
         raise ClaimError(f"{words}: measured {value:.6g}, claimed {', '.join(text)}")
 

@@ -2,8 +2,6 @@
 
 import os
 import random
-import resource
-import sys
 import time
 from functools import cache
 
@@ -49,12 +47,14 @@ def device() -> torch.device:
     return _device(os.environ.get("LECTURELIB_DEVICE"))
 
 
-def seed(n: int) -> None:
-    """Seed torch (all devices), numpy and python; the same seed gives the same numbers twice.
+def shifted(n: int) -> int:
+    """A seed, shifted by LECTURELIB_SEED, so that `lecturelib notebooks run --seeds N` can measure the spread."""
+    return n + int(os.environ.get("LECTURELIB_SEED") or 0)
 
-    Shifted by LECTURELIB_SEED, so that `lecturelib notebooks run --seeds N` can measure the spread.
-    """
-    n += int(os.environ.get("LECTURELIB_SEED") or 0)
+
+def seed(n: int) -> None:
+    """Seed torch (all devices), numpy and python; the same seed (see `shifted`) gives the same numbers twice."""
+    n = shifted(n)
     random.seed(n)
     np.random.seed(n % 2**32)  # noqa: NPY002 - the global generator is what libraries draw from
     torch.manual_seed(n)
@@ -122,9 +122,3 @@ def to_device(batch, where: torch.device):
     if isinstance(batch, Tensor):
         return batch.to(where, non_blocking=True)
     return tuple(to_device(part, where) for part in batch)
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has held so far, in megabytes (0 where the system does not tell)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -109,7 +109,7 @@ def train(
     if checkpoint is not None and Path(f"{checkpoint}.json").exists():
         first = resume_run(checkpoint, model, optimizers, average, settings)
 
-    batches = data.batches(batch_size, seed=seed, start=first * accumulate)
+    batches = data.batches(batch_size, seed=runtime.shifted(seed), start=first * accumulate)
     unchecked: list[tuple[int, Turn, dict[str, Tensor]]] = []
     try:
         for number in range(first, steps):
