@@ -11,6 +11,8 @@
 # Waiting OpenMP threads that spin make whatever runs beside them many times slower.
 export OMP_WAIT_POLICY := passive
 export GOMP_SPINCOUNT := 0
+# OpenBLAS keeps threads of its own, beside torch's.
+export OPENBLAS_NUM_THREADS := 1
 
 py := .venv/bin/python
 pytest := $(py) -m pytest

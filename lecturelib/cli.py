@@ -126,6 +126,8 @@ def validate(lab: Annotated[str, typer.Argument(help="A lab's name or a notebook
     failures = validate(lab, launch.course_root())
     for failure in failures:
         typer.echo(failure)
+    if not failures:
+        typer.echo("Every check passes.")
     raise typer.Exit(1 if failures else 0)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
-# Waiting OpenMP threads that spin make whatever runs beside them many times slower.
-QUIET_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+# Waiting OpenMP threads that spin make whatever runs beside them many times slower. OpenBLAS (NumPy, SciPy,
+# scikit-learn) keeps threads of its own beside torch's, and cannot be told not to spin.
+QUIET_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 

@@ -20,6 +20,7 @@ from traitlets.config.loader import load_pyconfig_files
 
 from lecturelib.grading.exercises import exercises_of
 from lecturelib.grading.visible import visible
+from lecturelib.launch import QUIET_THREADS
 
 SCRATCH = {".ipynb_checkpoints", "__pycache__"}  # left behind by looking, not by working
 
@@ -144,7 +145,7 @@ def validate(lab: str | Path, course: str | Path = ".", *, timeout: float = 120)
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
-        client.execute(env={"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"} | os.environ)
+        client.execute(env=os.environ | QUIET_THREADS)
     except CellTimeoutError:
         failures.append(Failure(0, "", f"a cell took longer than {timeout:g} s: an endless loop?"))
     except DeadKernelError:

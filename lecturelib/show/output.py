@@ -10,12 +10,20 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 
-def png(figure: Figure, dpi: int = 90) -> bytes:
-    """The figure as PNG, cropped to its content; the figure is closed."""
+def png(figure: Figure, dpi: int = 90, colours: int | None = 256) -> bytes:
+    """The figure as PNG, cropped to its content; the figure is closed.
+
+    A palette of `colours` halves the file; None keeps them all, for photographs.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
     plt.close(figure)
-    return buffer.getvalue()
+    if colours is None:
+        return buffer.getvalue()
+    smaller = io.BytesIO()
+    image = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    image.save(smaller, "PNG", optimize=True)
+    return smaller.getvalue()
 
 
 def picture(content: bytes, alt: str, kind: str = "image/png") -> tuple[dict, dict]:
@@ -26,9 +34,9 @@ def picture(content: bytes, alt: str, kind: str = "image/png") -> tuple[dict, di
     return data, {kind: {"alt": alt}}
 
 
-def show(figure: Figure, alt: str, dpi: int = 90) -> None:
-    """Display a figure with its alt text (one sentence on what it shows), and close it."""
-    data, metadata = picture(png(figure, dpi), alt)
+def show(figure: Figure, alt: str, dpi: int = 90, colours: int | None = 256) -> None:
+    """Display a figure with its alt text (one sentence on what it shows), and close it; `colours` as in `png`."""
+    data, metadata = picture(png(figure, dpi, colours), alt)
     display(data, metadata=metadata, raw=True)
 
 
