@@ -1,21 +1,19 @@
-"""Checkpoints: tensors in NAME.safetensors, everything else in NAME.json, never a pickle.
+"""Checkpoints: tensors in NAME-*.safetensors, everything else in NAME.json, never a pickle.
 
-The json names the tensor file and its SHA-256 and is renamed into place last, so that a process
+The json names the file of tensors and its SHA-256 and is renamed into place last, so that a process
 killed while saving leaves the checkpoint before it whole.
 """
 
+import glob
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
-
-from lecturelib import runtime
 
 FORMAT = "lecturelib checkpoint 1"
 
@@ -39,18 +37,21 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], record: dict, *, step: int | None = None) -> None:
-    """Save named tensors and a json record under `path` (no suffix); `step` numbers the file of tensors."""
+    """Save named tensors and a json record under `path` (no suffix).
+
+    The file of tensors is numbered by `step`, or named after its content, so that writing it harms no older one.
+    """
     path = Path(path)
-    name = path.name if step is None else f"{path.name}-{step:08d}"
     content = save({k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()})
-    file = path.with_name(f"{name}.safetensors")
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = path.with_name(f"{path.name}-{sha256[:8] if step is None else f'{step:08d}'}.safetensors")
     write_atomically(file, content)
-    record = record | {"format": FORMAT, "file": file.name, "sha256": hashlib.sha256(content).hexdigest()}
+    record = record | {"format": FORMAT, "file": file.name, "sha256": sha256}
+    record["record_sha256"] = _digest(record)
     write_atomically(_json(path), json.dumps(record, indent=1).encode())
-    if step is not None:
-        for old in path.parent.glob(f"{path.name}-{'[0-9]' * 8}.safetensors"):
-            if old != file:
-                old.unlink(missing_ok=True)
+    for old in path.parent.glob(f"{glob.escape(path.name)}-{'[0-9a-f]' * 8}.safetensors"):
+        if old != file:
+            old.unlink(missing_ok=True)
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -64,12 +65,14 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{_json(path)} cannot be read ({error}); delete it or restore a copy") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(f"{_json(path)} is not a checkpoint of this course: its format is not {FORMAT!r}")
-    file = path.with_name(Path(str(record.get("file"))).name)
+    if record.pop("record_sha256", None) != _digest(record):
+        raise CheckpointError(f"{_json(path)} was changed since it was saved; delete it or restore a copy")
+    file = path.with_name(Path(record["file"]).name)
     try:
         content = file.read_bytes()
-        if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+        if hashlib.sha256(content).hexdigest() != record["sha256"]:
             raise CheckpointError(f"{file} is not the file that {_json(path).name} describes: cut short or changed")
-        return load_file(file), record
+        return load(content), record
     except FileNotFoundError:
         raise CheckpointError(f"{_json(path).name} names {file}, which is missing") from None
     except SafetensorError as error:
@@ -108,73 +111,9 @@ def check_fit(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path)
         raise CheckpointError(f"{path} does not fit this {type(model).__name__} ({'; '.join(wrong)})")
 
 
-def save_run(
-    path: str | Path,
-    step: int,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    average: nn.Module | None,
-    settings: dict,
-) -> None:
-    """Save all that a training run needs to go on: model, averages, every optimizer once, random states, step."""
-    random = runtime.rng_state()
-    tensors = _prefixed("model.", model.state_dict()) | _prefixed("random.", random["tensors"])
-    if average is not None:
-        tensors |= _prefixed("ema.", average.state_dict())
-    record = settings | {"step": step, "random": random["values"], "optimizers": []}
-    for i, optimizer in enumerate(optimizers):
-        packed, values = _pack(optimizer)
-        tensors |= _prefixed(f"optimizer{i}.", packed)
-        record["optimizers"].append(values)
-    save_tensors(path, tensors, record, step=step)
-
-
-def resume_run(
-    path: str | Path,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    average: nn.Module | None,
-    settings: dict,
-) -> int:
-    """Put everything back as `save_run` found it and return the next step; CheckpointError for another run's file."""
-    tensors, record = load_tensors(path)
-    other = [f"{k} was {record.get(k)!r}, is {v!r}" for k, v in settings.items() if record.get(k) != v]
-    if other or len(record["optimizers"]) != len(optimizers):
-        raise CheckpointError(f"{path} is another run's ({'; '.join(other)}): give the old arguments or a new path")
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-    check_fit(model, part("model."), path)
-    if average is not None:
-        fill(average, part("ema."), path)
-    fill(model, part("model."), path)
-    for i, (optimizer, values) in enumerate(zip(optimizers, record["optimizers"], strict=True)):
-        _unpack(optimizer, part(f"optimizer{i}."), values)
-    runtime.set_rng_state({"tensors": part("random."), "values": record["random"]})
-    return record["step"]
-
-
-def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
-
-
-def _pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict]:
-    state = optimizer.state_dict()
-    tensors, values = {}, {"param_groups": state["param_groups"], "state": {}}
-    for index, entries in state["state"].items():
-        for key, value in entries.items():
-            (tensors if isinstance(value, Tensor) else values["state"])[f"{index}.{key}"] = value
-    return tensors, values
-
-
-def _unpack(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: dict) -> None:
-    state: dict[int, dict] = {}
-    for name, value in [*tensors.items(), *values["state"].items()]:
-        index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": values["param_groups"]})
-
-
 def _json(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
+
+
+def _digest(record: dict) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

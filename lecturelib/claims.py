@@ -30,16 +30,17 @@ def claim(
     """
     bounds = {"at least": at_least, "at most": at_most}
     text = [f"{name} {bound:.6g}" for name, bound in bounds.items() if bound is not None]
+    if (near is None) != (within is None):
+        raise ValueError("near= and within= go together: near what, and how far off may the value be?")
     if near is not None:
-        if within is None:
-            raise ValueError("near= needs within=: how far off may the value be?")
         text.append(f"{near:.6g} ± {within:.2g}")
     if not text:
         raise ValueError("a claim needs a bound: at_least=, at_most=, or near= and within=")
 
     value = float(value)
+    at_least, at_most, near, within = (None if b is None else float(b) for b in (at_least, at_most, near, within))
     holds = (
-        not math.isnan(value)
+        math.isfinite(value)  # what has diverged is never good
         and (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)
         and (near is None or abs(value - near) <= within)

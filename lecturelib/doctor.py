@@ -22,7 +22,7 @@ try:  # a broken installation is what a doctor must be able to speak about
     from lecturelib import runtime
     from lecturelib.data import datasets
     from lecturelib.data.downloads import verify
-except ImportError as error:
+except (ImportError, OSError) as error:  # OSError: a library of torch that cannot be loaded
     broken: str | None = str(error)
 else:
     broken = None
@@ -108,18 +108,26 @@ def _untested() -> list[str]:
 
 
 def _machine() -> Iterator[Finding]:
-    where = runtime.device()
+    try:
+        where = runtime.device()
+    except ValueError as error:
+        yield Finding("device", str(error), "bad", "unset LECTURELIB_DEVICE, or name one that is there, such as cpu")
+    else:
+        yield from _device(where)
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+        few = memory < 3.5
+        remedy = "close other programs; lectures need up to 2 GB each" if few else ""
+        yield Finding("memory", f"{memory:.0f} GB", "warn" if few else "ok", remedy)
+
+
+def _device(where: "torch.device") -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gain = runtime.bfloat16_gain(where)
     used = "used where asked for with precision='auto'" if runtime.autocast_dtype("auto", where) else "not worth using"
     name = torch.cuda.get_device_name(where) if where.type == "cuda" else "one GPU" if where.type == "mps" else ""
     yield Finding("device", f"{where.type} {name}".strip() + f", {cores} CPU cores, {torch.get_num_threads()} threads")
     yield Finding("bfloat16", f"{gain:.1f} times as fast as float32 in a matrix product: {used}")
-    if hasattr(os, "sysconf"):
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-        few = memory < 3.5
-        remedy = "close other programs; lectures need up to 2 GB each" if few else ""
-        yield Finding("memory", f"{memory:.0f} GB", "warn" if few else "ok", remedy)
 
 
 def _disk() -> Finding:

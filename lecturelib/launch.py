@@ -1,12 +1,12 @@
 """Open JupyterLab on the course: what it is told, and on which address it is found."""
 
+import errno
 import json
 import os
 import secrets
+import socket
 import sys
 from pathlib import Path
-
-from tornado.netutil import bind_sockets
 
 # Waiting OpenMP threads that spin make whatever runs beside them many times slower. OpenBLAS (NumPy, SciPy,
 # scikit-learn) keeps threads of its own beside torch's, and cannot be told not to spin.
@@ -56,17 +56,23 @@ def prepare(prefix: str | Path = sys.prefix) -> None:
     _merge(Path(prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json", SETTINGS)
 
 
+def _is_free(port: int) -> bool:
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):  # both are localhost
+        try:
+            socket.create_server((address, port), family=family).close()
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):  # a machine may have one of them only
+                return False
+    return True
+
+
 def free_port(first: int = 8888, tries: int = 50) -> int:
     """The first port from `first` on that nobody listens on; OSError when all `tries` are taken."""
-    for port in range(first, first + tries):
-        try:
-            sockets = bind_sockets(port, "localhost")
-        except OSError:
-            continue
-        for socket in sockets:
-            socket.close()
-        return port
-    raise OSError(f"ports {first} to {first + tries - 1} are in use: close a JupyterLab or name another --port")
+    last = min(first + tries - 1, 65535)
+    for port in range(first, last + 1):
+        if _is_free(port):
+            return port
+    raise OSError(f"ports {first} to {last} are in use: close a JupyterLab or name another --port")
 
 
 def has_display() -> bool:

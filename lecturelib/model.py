@@ -43,7 +43,7 @@ class Model(nn.Module):
 
     def turns(self, lr: float) -> list[Turn]:
         """Who moves, on which loss, with which optimizer; by default one Adam turn on `self.loss`."""
-        return [Turn("model", self.loss, torch.optim.Adam(self.parameters(), lr=lr))]
+        return [Turn("model", self.loss, torch.optim.Adam(self.parameters(), lr=lr, fused=True))]
 
     @property
     def device(self) -> torch.device:

@@ -1,11 +1,12 @@
 """Run, stamp and verify the lecture notebooks."""
 
+import asyncio
 import json
 import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,7 @@ def run(
 
     Only the cpu profile is written back, stamped, and only when nothing failed. `jobs` notebooks run side
     by side, one thread each. With several `seeds` each notebook runs once per seed, shifted by
-    LECTURELIB_SEED; nothing is written, and the spread of every claim is printed.
+    LECTURELIB_SEED; nothing is written, and the spread of every claim is printed. Ctrl-C stops all at once.
     """
     profile = profile or runtime.profile()
     if profile not in runtime.PROFILES:
@@ -112,17 +113,36 @@ def run(
         Progress(*columns, console=console, transient=True, disable=not sys.stdout.isatty()) as progress,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        work = partial(_run_one, profile=profile, single=jobs > 1, write=write, progress=progress)
+        clients: list[NotebookClient] = []
+        shared = {"write": write, "progress": progress, "clients": clients}
+        futures = [pool.submit(_run_one, *one, profile=profile, single=jobs > 1, **shared) for one in plan]
         reports = []
-        for report in pool.map(lambda one: work(*one), plan):
-            reports.append(report)
-            console.print(f"{report}  (seed {report.seed})" if seeds > 1 else str(report))
+        try:
+            for future in futures:
+                reports.append(report := future.result())
+                console.print(f"{report}  (seed {report.seed})" if seeds > 1 else str(report))
+        except KeyboardInterrupt:
+            _stop(futures, clients)
+            console.print("interrupted")
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     if seeds > 1:
         Console().print(spread(reports))
     return reports
 
 
-def _run_one(path: Path, seed: int, *, profile: str, single: bool, write: bool, progress: Progress) -> Report:
+def _stop(futures: list[Future], clients: list[NotebookClient]) -> None:
+    for future in futures:
+        future.cancel()
+    while not all(future.done() for future in futures):  # more than once: a kernel may just be starting
+        for provisioner in [client.km.provisioner for client in clients if client.km]:
+            if provisioner:
+                asyncio.run(provisioner.kill())
+        time.sleep(0.1)
+
+
+def _run_one(path: Path, seed: int, *, profile: str, single: bool, write: bool, progress: Progress, clients) -> Report:
     before = path.read_bytes()
     notebook = read(path)
     env = {"LECTURELIB_PROFILE": profile, "LECTURELIB_SEED": str(seed)}

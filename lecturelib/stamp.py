@@ -32,8 +32,11 @@ try:
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
 except (OSError, IndexError):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-runtime = sys.modules.get("lecturelib.runtime")
-where = str(runtime.device()) if runtime else "cpu"
+where = "cpu"  # unless the memory of another device was used
+if torch and torch.cuda.is_initialized() and torch.cuda.max_memory_allocated() > 0:
+    where = "cuda"
+elif torch and torch.backends.mps.is_available() and torch.mps.current_allocated_memory() > 0:
+    where = "mps"
 count = torch.get_num_threads() if torch and where == "cpu" else 0
 threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
 files = sorted(path.relative_to(root).as_posix() for path in paths if root and path.is_relative_to(root))
@@ -126,6 +129,11 @@ def faults(notebook: NotebookNode, size: int) -> list[str]:
     else:
         if stamp.get("code_sha256") != code_sha256(notebook):
             lines.append("stale: a cell was edited after the run; run it again")
+        else:
+            lines += _not_of_one_run(notebook)
+        held, counted = len(claims(notebook)), stamp.get("checks", 0)
+        if held != counted:
+            lines.append(f"{held} claims in the outputs, {counted} in the stamp; run it again")
         if stamp.get("profile") != "cpu":
             lines.append(f"run in the {stamp.get('profile')} profile; committed notebooks are run in cpu")
         if stamp.get("seconds", 0) > MAX_SECONDS:
@@ -140,6 +148,16 @@ def faults(notebook: NotebookNode, size: int) -> list[str]:
     for number, cell in enumerate(notebook.cells, 1):
         lines += [f"cell {number} of the file: {fault}" for fault in _cell_faults(cell)]
     return lines
+
+
+def _not_of_one_run(notebook: NotebookNode) -> list[str]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    if None in counts:
+        return ["a cell has not been run; run it again"]
+    if counts != list(range(1, len(counts) + 1)):
+        return ["cells were run again by hand, or out of order; run it again"]
+    return []
 
 
 def _cell_faults(cell: NotebookNode) -> list[str]:

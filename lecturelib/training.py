@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -24,9 +24,9 @@ from tqdm.auto import tqdm as notebook_bar
 from tqdm.std import tqdm as terminal_bar
 
 from lecturelib import runtime
-from lecturelib.checkpoint import resume_run, save_run
 from lecturelib.data.tensors import Data
 from lecturelib.model import Model, Turn
+from lecturelib.resume import History, RunState
 
 CHECK_EVERY = 50  # steps between looks at the losses on an accelerator, where a look waits for the device
 
@@ -45,22 +45,6 @@ class Step:
     number: int
     losses: dict[str, Tensor]
     ema: nn.Module | None = None
-
-
-@dataclass
-class History:
-    """The losses of a training run: `history["loss"]` is (steps,) on the CPU, `history.steps["loss"]` says when."""
-
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    steps: dict[str, Tensor] = field(default_factory=dict)
-    seconds: float = 0.0
-    interrupted: bool = False
-    ema: nn.Module | None = None
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self.losses:
-            raise KeyError(f"no loss {name!r} was logged; there are {', '.join(self.losses) or 'none'}")
-        return self.losses[name]
 
 
 def cosine(warmup: float = 0.0, final: float = 0.0) -> Callable[[float], float]:
@@ -90,6 +74,7 @@ def train(
     compile: bool = False,  # torch.compile every turn's loss
     checkpoint: str | Path | None = None,  # where to save; resumes from it when it is there
     checkpoint_every: int = 1000,
+    history: History | None = None,  # filled as the run goes, saved and restored with the checkpoint
 ) -> Iterator[Step]:
     """Train by taking turns; yields a Step after each step.
 
@@ -97,17 +82,25 @@ def train(
     same weights, bit for bit on the CPU, as one that was never stopped.
     TrainingError when a loss is not finite; MemoryError with advice when memory runs out.
     """
+    if accumulate < 1:
+        raise ValueError(f"accumulate is {accumulate}; it must be at least 1")
     turns = model.turns(lr)
+    if len({turn.name for turn in turns}) < len(turns):
+        raise ValueError(f"{type(model).__name__}: two turns share a name: {', '.join(turn.name for turn in turns)}")
     optimizers = list({id(t.optimizer): t.optimizer for t in turns}.values())
     base_lr = [[group["lr"] for group in o.param_groups] for o in optimizers]
-    dtype = runtime.autocast_dtype(precision, model.device)
-    average = None if ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema))
+    average = None if ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema)).eval()
     losses_of = {t.name: torch.compile(t.loss) if compile else t.loss for t in turns}
-    settings = {"model": type(model).__name__, "batch_size": batch_size, "seed": seed, "accumulate": accumulate,
-                "precision": str(dtype)}  # fmt: skip
-    first = 0
+    history = History() if history is None else history
+    history.ema = average and average.module
+    state = RunState(model, optimizers, average, history, {
+        "model": type(model).__name__, "batch_size": batch_size, "lr": lr, "seed": seed, "ema": ema, "clip": clip,
+        "accumulate": accumulate, "precision": str(precision)})  # fmt: skip
     if checkpoint is not None and Path(f"{checkpoint}.json").exists():
-        first = resume_run(checkpoint, model, optimizers, average, settings)
+        state.resume(checkpoint)
+    # a measurement may turn out otherwise another time: a resumed run goes on as it began
+    dtype = state.dtype or runtime.autocast_dtype(precision, model.device) or torch.float32
+    state.dtype, first = dtype, state.step
 
     batches = data.batches(batch_size, seed=runtime.shifted(seed), start=first * accumulate)
     unchecked: list[tuple[int, Turn, dict[str, Tensor]]] = []
@@ -132,14 +125,17 @@ def train(
                 losses |= {prefix + name: value for name, value in logged.items()}
             if average is not None:
                 average.update_parameters(model)
-            yield Step(number, losses, average and average.module)
+            history.add(number, losses)
+            yield Step(number, losses, history.ema)
             if checkpoint is not None and ((number + 1) % checkpoint_every == 0 or number + 1 == steps):
-                save_run(checkpoint, number + 1, model, optimizers, average, settings)
+                _check_finite(model, unchecked)  # never save over a good checkpoint what came to nothing
+                state.step = number + 1
+                state.save(checkpoint)
         _check_finite(model, unchecked)
     except torch.OutOfMemoryError:
         raise MemoryError(_memory_advice(model, batch_size, accumulate)) from None
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+        if not any(words in str(error) for words in ("can't allocate memory", "backend out of memory")):
             raise
         raise MemoryError(_memory_advice(model, batch_size, accumulate)) from None
     finally:
@@ -151,45 +147,55 @@ def fit(model: Model, data: Data, steps: int, *, progress: bool = True, **option
 
     Interrupted (the stop button, Ctrl-C), it returns the history so far and leaves the model usable.
     """
-    log: dict[str, list[Tensor]] = {}
-    when: dict[str, list[int]] = {}
     history, start, shown = History(), time.perf_counter(), 0.0
     bar = _bar(steps, type(model).__name__, progress)
     try:
-        for step in train(model, data, steps, **options):
-            for name, value in step.losses.items():
-                log.setdefault(name, []).append(value)
-                when.setdefault(name, []).append(step.number)
-            history.ema = step.ema
+        for step in train(model, data, steps, history=history, **options):
             bar.update(step.number + 1 - bar.n)
             if not bar.disable and time.perf_counter() - shown > 0.5:
                 shown = time.perf_counter()
-                bar.set_postfix({name: f"{values[-1].item():.4g}" for name, values in log.items()}, refresh=False)
+                bar.set_postfix({name: f"{v[-1].item():.4g}" for name, v in history.losses.items()}, refresh=False)
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         bar.close()
     history.seconds = time.perf_counter() - start
-    history.losses = {name: torch.stack(values).float().cpu() for name, values in log.items()}
-    history.steps = {name: torch.tensor(numbers) for name, numbers in when.items()}
     return history
 
 
-def _gradients(model: Model, turn: Turn, loss, micro: list[tuple], dtype: torch.dtype | None) -> dict[str, Tensor]:
+def _gradients(model: Model, turn: Turn, loss, micro: list[tuple], dtype: torch.dtype) -> dict[str, Tensor]:
     others = set() if turn.player is None else set(model.buffers()) - set(turn.player.buffers())
     kept = [(buffer, buffer.clone()) for buffer in others]
+    mine = [p for p in turn.parameters if p.requires_grad]
     turn.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
-    for batch in micro:
-        with torch.autocast(model.device.type, dtype=dtype, enabled=dtype is not None):
-            parts = loss(*batch)
-        # only this player's gradients: the other players need no freezing
-        (parts["loss"] / len(micro)).backward(inputs=turn.parameters)
-        for name, value in parts.items():
-            sums[name] = sums.get(name, 0) + value.detach() / len(micro)
-    for buffer, before in kept:
-        buffer.copy_(before)
+    try:
+        for batch in micro:
+            with torch.autocast(model.device.type, dtype=dtype, enabled=dtype != torch.float32):
+                parts = loss(*batch)
+            _check_form(model, turn, parts)
+            # only this player's gradients: the other players need no freezing
+            (parts["loss"] / len(micro)).backward(inputs=mine)
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0) + value.detach() / len(micro)
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
     return sums
+
+
+def _check_form(model: Model, turn: Turn, parts) -> None:
+    if isinstance(parts, dict) and "loss" in parts:
+        if all(isinstance(value, Tensor) and value.ndim == 0 for value in parts.values()):
+            return
+        shapes = {k: tuple(v.shape) if isinstance(v, Tensor) else type(v).__name__ for k, v in parts.items()}
+        got = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
+    else:
+        got = f"the entries {', '.join(parts)}" if isinstance(parts, dict) else f"a {type(parts).__name__}"
+    raise TrainingError(
+        f"{type(model).__name__}: the loss of turn {turn.name!r} must be a dict of 0-D tensors with an entry "
+        f'"loss", as in {{"loss": error.mean()}}; it gave {got}'
+    )
 
 
 def _check_finite(model: Model, unchecked: list) -> None:
@@ -207,10 +213,10 @@ def _check_finite(model: Model, unchecked: list) -> None:
 
 
 def _memory_advice(model: Model, batch_size: int, accumulate: int) -> str:
+    smaller = f"batch_size={batch_size // 2} with accumulate={accumulate * 2} (the same step in half the memory), "
     return (
         f"{type(model).__name__} ran out of memory on {model.device} with batch_size={batch_size}. Try "
-        f"batch_size={max(1, batch_size // 2)} with accumulate={accumulate * 2} (the same step in half the memory), "
-        "precision='bfloat16', or a smaller model."
+        f"{smaller if batch_size > 1 else ''}precision='bfloat16', or a smaller model."
     )
 
 

@@ -14,7 +14,7 @@ MARKERS = "os^Dv<>Ph*"
 plt.rcParams.update({
     "axes.prop_cycle": cycler(color=COLOURS), "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.25, "font.size": 11, "axes.titlesize": 12, "figure.dpi": 90,
-    "image.cmap": "gray", "lines.linewidth": 1.8, "legend.frameon": False,
+    "image.cmap": "gray", "lines.linewidth": 1.8, "legend.frameon": False, "figure.max_open_warning": 0,
 })  # fmt: skip
 
 

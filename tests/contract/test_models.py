@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from inspect import isclass
 from itertools import pairwise
+from pkgutil import iter_modules
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import lecturelib
+from lecturelib import models
 from lecturelib.checkpoint import load_model, save_model
 from lecturelib.data.tensors import Data
-from lecturelib.model import Model
+from lecturelib.model import Model, Turn
 from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoencoder, dense
+from lecturelib.models.classifier import ConvClassifier
 from lecturelib.training import fit, train
 
 
@@ -35,7 +40,27 @@ def labelled_pictures() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.arange(16) % 10)
 
 
+class Duel(Model):
+    """Two players, so that the contract on turns is tried on more than one."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Linear(64, 4), nn.Linear(4, 64)
+
+    def turns(self, lr):
+        def loss(x):
+            return {"loss": (self.right(self.left(x.flatten(1))) - x.flatten(1)).square().mean()}
+
+        return [Turn(name, loss, torch.optim.Adam(player.parameters(), lr=lr), player=player)
+                for name, player in (("left", self.left), ("right", self.right))]  # fmt: skip
+
+    def loss(self, x):
+        return self.turns(0.0)[0].loss(x)
+
+
 CASES = [
+    Case("two players", Duel, pictures, 0.9),
+    Case("convolutional classifier", lambda: ConvClassifier((1, 8, 8)), labelled_pictures),
     Case("dense autoencoder", lambda: dense((1, 8, 8), 16, (64,)), pictures),
     Case("dense autoencoder, cross-entropy", lambda: dense((1, 8, 8), 16, (64,), error=CrossEntropy()), pictures),
     Case("dense autoencoder with labels in the batch", lambda: dense((1, 8, 8), 16, (64,)), labelled_pictures),
@@ -93,7 +118,8 @@ def test_a_turn_moves_only_its_own_parameters(case):
 def test_overfits_one_batch(case):
     model, batch = case.make(), case.batch()
     history = fit(model, Data(*batch), 300, batch_size=len(batch[0]), lr=1e-2, progress=False)
-    first, last = history["loss"][0], history["loss"][-1]
+    name = next(iter(history.losses))
+    first, last = history[name][0], history[name][-1]
     assert last < case.falls_to * first, f"{case.name}: from {first:.3f} to {last:.3f}"
 
 
@@ -132,3 +158,9 @@ def test_samples_or_says_that_it_cannot(case):
     else:
         with pytest.raises(NotImplementedError, match="not a generative model"):
             model.sample(5)
+
+
+def test_every_model_of_the_course_has_a_case():
+    files = [import_module(f"lecturelib.models.{file.name}") for file in iter_modules(models.__path__)]
+    classes = {c for file in files for c in vars(file).values() if isclass(c) and issubclass(c, Model)} - {Model}
+    assert classes <= {type(case.make()) for case in CASES}

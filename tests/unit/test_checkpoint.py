@@ -1,6 +1,7 @@
 """Checkpoints: a round trip, and every kind of bad file refused with the model left as it was."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -21,7 +22,8 @@ def test_round_trip_with_record(tmp_path):
     assert record["model"] == "Sequential"
     for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
         assert torch.equal(a, b)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+    save_model(net(), tmp_path / "m")
+    assert [p.suffix for p in sorted(tmp_path.iterdir())] == [".safetensors", ".json"]  # the older file is gone
 
 
 def test_tied_and_transposed_tensors_can_be_saved(tmp_path):
@@ -32,13 +34,18 @@ def test_tied_and_transposed_tensors_can_be_saved(tmp_path):
     assert torch.equal(back["same"], w)
 
 
+def tensors_in(folder):
+    (file,) = folder.glob("m-*.safetensors")
+    return file
+
+
 def cut_short(folder):
-    file = folder / "m.safetensors"
+    file = tensors_in(folder)
     file.write_bytes(file.read_bytes()[:-5])
 
 
 def tampered(folder):
-    file = folder / "m.safetensors"
+    file = tensors_in(folder)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
@@ -54,7 +61,7 @@ def foreign_json(folder):
 
 
 def no_tensors(folder):
-    (folder / "m.safetensors").unlink()
+    tensors_in(folder).unlink()
 
 
 def no_json(folder):
@@ -66,14 +73,19 @@ def points_elsewhere(folder):
     (folder / "m.json").write_text(json.dumps(record | {"file": "../../elsewhere.safetensors"}))
 
 
+def another_step(folder):
+    record = json.loads((folder / "m.json").read_text())
+    (folder / "m.json").write_text(json.dumps(record | {"steps": 13}))
+
+
 @pytest.mark.parametrize(
     ("harm", "words"),
     [(cut_short, "cut short or changed"), (tampered, "cut short or changed"), (half_a_json, "cannot be read"),
      (foreign_json, "not a checkpoint of this course"), (no_tensors, "is missing"), (no_json, "there is no checkpoint"),
-     (points_elsewhere, "is missing")],
+     (points_elsewhere, "was changed since"), (another_step, "was changed since")],
 )  # fmt: skip
 def test_a_bad_file_is_refused_and_the_model_left_as_it_was(tmp_path, harm, words):
-    save_model(net(), tmp_path / "m")
+    save_model(net(), tmp_path / "m", steps=12)
     harm(tmp_path)
     model = net()
     before = [t.clone() for t in model.state_dict().values()]
@@ -94,14 +106,22 @@ def test_another_models_file_is_refused_by_name_and_shape(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
 
 
-def test_a_failed_save_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
-    model = net()
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_save_that_fails_at_either_file_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch, fails_at):
+    model, renames = net(), []
     save_model(model, tmp_path / "m")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+
+    def replace(source, target, really=os.replace):
+        renames.append(target)
+        if len(renames) == fails_at:
+            raise OSError(28, "No space left on device")
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(OSError, match="No space"):
         save_model(net(), tmp_path / "m")
     monkeypatch.undo()
     other = net()
     load_model(other, tmp_path / "m")
     assert torch.equal(model[0].weight, other[0].weight)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+    assert not list(tmp_path.glob(".*"))  # no temporary file is left

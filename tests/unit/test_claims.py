@@ -28,7 +28,7 @@ def test_a_claim_that_holds_shows_a_tick_the_words_the_value_and_the_bound(value
 @pytest.mark.parametrize(
     ("value", "bounds"),
     [(0.8, {"at_least": 0.9}), (0.3, {"at_most": 0.2}), (3.3, {"near": 3.0, "within": 0.2}),
-     (0.7, {"at_least": 0.4, "at_most": 0.6}), (math.nan, {"at_most": 1}), (math.inf, {"at_most": 1})],
+     (0.7, {"at_least": 0.4, "at_most": 0.6}), (math.nan, {"at_most": 1}), (math.inf, {"at_least": 1})],
 )  # fmt: skip
 def test_a_claim_that_does_not_hold_raises_after_it_was_shown(value, bounds, capsys):
     with pytest.raises(ClaimError, match="measured"):
@@ -45,5 +45,7 @@ def test_the_smoke_profile_does_not_judge(monkeypatch, capsys):
 def test_a_claim_needs_a_bound():
     with pytest.raises(ValueError, match="needs a bound"):
         claim("it is good", 1.0)
-    with pytest.raises(ValueError, match="within"):
+    with pytest.raises(ValueError, match="go together"):
         claim("it is near", 1.0, near=1.0)
+    with pytest.raises(ValueError, match="go together"):
+        claim("it is near", 1.0, at_least=1.0, within=0.1)

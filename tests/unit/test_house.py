@@ -17,7 +17,7 @@ LATE = {"", "cli", "doctor"}  # hands names on; starts fast; reports what cannot
 FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
-    {"training", "games", "metrics"},
+    {"resume", "training", "games", "metrics"},
     {"models", "show", "experiments"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
     {"cli"},

@@ -1,8 +1,10 @@
 """train and fit: turns, averages, schedules, resume, and what goes wrong."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 import lecturelib
-from lecturelib.checkpoint import CheckpointError
+from lecturelib.checkpoint import CheckpointError, load_tensors
 from lecturelib.data.tensors import Data
 from lecturelib.model import Model, Turn
 from lecturelib.training import TrainingError, cosine, fit, train
@@ -124,6 +126,7 @@ def test_ema_is_the_average_of_parameters_and_the_copy_of_buffers(data):
         expected = now if expected is None else 0.9 * expected + 0.1 * now
     assert torch.allclose(step.ema.net[0].weight, expected, atol=1e-6)
     assert torch.equal(step.ema.net[1].running_mean, model.net[1].running_mean)
+    assert not any(module.training for module in step.ema.modules())  # it is looked at, not trained
 
 
 def test_gradients_are_clipped(data):
@@ -202,10 +205,98 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path):
     assert same(torch.load(tmp_path / "a.pt"), torch.load(tmp_path / "b.pt"))
 
 
-def test_another_runs_checkpoint_is_refused(data, tmp_path):
+def test_a_finished_run_comes_back_with_its_history_and_average(data, tmp_path):
+    options = {"batch_size": 8, "ema": 0.9, "checkpoint": tmp_path / "run"}
+    first = fit(Noisy(), data, 7, **options)
+    again = fit(Noisy(), data, 7, **options)
+    assert torch.equal(first["loss"], again["loss"])
+    assert same(weights(first.ema), weights(again.ema))
+    longer = fit(Noisy(), data, 9, **options)
+    assert torch.equal(longer["loss"][:7], first["loss"])
+    assert longer.steps("loss").tolist() == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"batch_size": 4}, "batch_size was 8, is 4"), ({"lr": 1e-5}, "lr was 0.001, is 1e-05"),
+     ({"ema": 0.5}, "ema was None, is 0.5"), ({"clip": 1.0}, "clip was None, is 1.0"),
+     ({"precision": "bfloat16"}, "precision was 'None', is 'bfloat16'")],
+)  # fmt: skip
+def test_another_runs_checkpoint_is_refused(data, tmp_path, change, words):
     fit(Noisy(), data, 2, batch_size=8, checkpoint=tmp_path / "run")
-    with pytest.raises(CheckpointError, match="batch_size was 8, is 4"):
-        fit(Noisy(), data, 4, batch_size=4, checkpoint=tmp_path / "run")
+    model = Noisy()
+    before = weights(model)
+    with pytest.raises(CheckpointError, match=words):
+        fit(model, data, 4, **{"batch_size": 8, "checkpoint": tmp_path / "run"} | change)
+    assert same(before, weights(model))
+
+
+def test_precision_auto_is_decided_once_for_a_run(data, tmp_path, monkeypatch):
+    options = {"batch_size": 8, "precision": "auto", "checkpoint": tmp_path / "run"}
+    monkeypatch.setattr("lecturelib.runtime.bfloat16_gain", lambda _: 3.0)
+    fit(Noisy(), data, 2, **options)
+    monkeypatch.setattr("lecturelib.runtime.bfloat16_gain", lambda _: 0.5)
+    fit(Noisy(), data, 4, **options)
+    assert '"dtype": "bfloat16"' in (tmp_path / "run.json").read_text()
+
+
+def test_a_bad_loss_is_never_saved_over_a_good_checkpoint(data, tmp_path, monkeypatch):
+    class Breaks(Noisy):
+        def loss(self, x, y):
+            bad = self.net[1].num_batches_tracked > 5
+            return {"loss": super().loss(x, y)["loss"] * (float("nan") if bad else 1)}
+
+    monkeypatch.setattr(Breaks, "device", property(lambda _: Far()))
+    monkeypatch.setattr("lecturelib.runtime.to_device", lambda batch, _: batch)
+    monkeypatch.setattr("torch.autocast", lambda *_, **__: nullcontext())
+    with pytest.raises(TrainingError, match="not finite at step 6"):
+        fit(Breaks(), data, 12, batch_size=8, checkpoint=tmp_path / "run", checkpoint_every=5)
+    tensors, record = load_tensors(tmp_path / "run")
+    assert record["step"] == 5
+    assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
+
+
+class Far:
+    """Stands in for an accelerator, where the losses are looked at only now and then."""
+
+    type = "cuda"
+
+
+def test_a_frozen_part_is_left_alone(data):
+    model = Noisy()
+    model.net[0].requires_grad_(False)
+    before = weights(model.net[0])
+    fit(model, data, 3, batch_size=8)
+    assert same(before, weights(model.net[0]))
+
+
+def test_two_turns_of_one_name_are_refused(data):
+    class Twins(Duel):
+        def turns(self, lr):
+            left, right = super().turns(lr)
+            right.name = "left"
+            return [left, right]
+
+    with pytest.raises(ValueError, match="Twins: two turns share a name"):
+        fit(Twins(), data, 1, batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("parts", "got"),
+    [(lambda w: w.sum(), "a Tensor"), (lambda w: {"error": w.sum()}, "the entries error"),
+     (lambda w: {"loss": w}, r"loss: \(3,\)"), (lambda w: {"loss": w.sum(), "size": 0.5}, r"loss: \(\), size: float")],
+)  # fmt: skip
+def test_a_loss_of_the_wrong_form_says_what_it_should_be(data, parts, got):
+    class Odd(Model):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(3))
+
+        def loss(self, x, y):
+            return parts(self.w)
+
+    with pytest.raises(TrainingError, match=f"must be a dict of 0-D tensors with an entry \"loss\".* it gave {got}"):
+        fit(Odd(), data, 1, batch_size=8)
 
 
 def test_a_loss_that_is_not_finite_stops_before_it_harms(data):
@@ -262,8 +353,19 @@ def test_a_batch_larger_than_the_data_is_an_error(data):
         fit(Noisy(), data, 3)
 
 
-def test_torch_compile_is_there_on_request(data, monkeypatch):
-    compiled = []
-    monkeypatch.setattr(torch, "compile", lambda f: compiled.append(f) or f)
-    fit(Noisy(), data, 2, batch_size=8, compile=True)
-    assert len(compiled) == 1
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
+def test_torch_compile_gives_the_same_losses(data):
+    class Plain(Noisy):
+        def loss(self, x, y):
+            return {"loss": (self.net[4](self.net[2](self.net[0](x)))[:, 0] - y).square().mean()}
+
+        def turns(self, lr):
+            used = [*self.net[0].parameters(), *self.net[4].parameters()]
+            return [Turn("model", self.loss, torch.optim.Adam(used, lr=lr))]
+
+    def losses(**options):
+        lecturelib.seed(0)
+        return fit(Plain(), data, 5, batch_size=8, **options)["loss"]
+
+    assert torch.allclose(losses(compile=True), losses(), rtol=1e-4)
