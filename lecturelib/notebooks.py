@@ -113,32 +113,29 @@ def run(
         Progress(*columns, console=console, transient=True, disable=not sys.stdout.isatty()) as progress,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        clients: list[NotebookClient] = []
-        shared = {"write": write, "progress": progress, "clients": clients}
-        futures = [pool.submit(_run_one, *one, profile=profile, single=jobs > 1, **shared) for one in plan]
-        reports = []
+        reports, clients = [], []
+        work = partial(_run_one, profile=profile, single=jobs > 1, write=write, progress=progress, clients=clients)
+        futures = [pool.submit(work, *one) for one in plan]
         try:
             for future in futures:
                 reports.append(report := future.result())
                 console.print(f"{report}  (seed {report.seed})" if seeds > 1 else str(report))
-        except KeyboardInterrupt:
-            _stop(futures, clients)
-            console.print("interrupted")
-            raise
-        finally:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                _kill(clients, futures)
+                console.print("interrupted")
+            raise
     if seeds > 1:
         Console().print(spread(reports))
     return reports
 
 
-def _stop(futures: list[Future], clients: list[NotebookClient]) -> None:
-    for future in futures:
-        future.cancel()
-    while not all(future.done() for future in futures):  # more than once: a kernel may just be starting
-        for provisioner in [client.km.provisioner for client in clients if client.km]:
-            if provisioner:
-                asyncio.run(provisioner.kill())
+def _kill(clients: list[NotebookClient], futures: list[Future]) -> None:
+    while not all(future.done() for future in futures):  # again and again: a kernel may just be starting
+        for manager in [client.km for client in clients]:
+            if manager and manager.provisioner:
+                asyncio.run(manager.provisioner.kill())
         time.sleep(0.1)
 
 
@@ -149,7 +146,7 @@ def _run_one(path: Path, seed: int, *, profile: str, single: bool, write: bool, 
     env |= QUIET_THREADS | ({"OMP_NUM_THREADS": "1"} if single else {})
     task = progress.add_task(path.name, total=len(notebook.cells))
     try:
-        report = execute(notebook, path, os.environ | env, step=lambda: progress.advance(task))
+        report = execute(notebook, path, os.environ | env, clients, step=lambda: progress.advance(task))
     except NoSuchKernel as error:
         report = Report(path, errors=[f"its kernel {error.name!r} is not installed; name python3 in its metadata"])
     finally:
@@ -176,8 +173,8 @@ def _run_one(path: Path, seed: int, *, profile: str, single: bool, write: bool, 
     return report
 
 
-def execute(notebook: NotebookNode, path: Path, env: dict[str, str], step=lambda: None) -> Report:
-    """Run every cell in a fresh kernel in the notebook's folder; a claim that fails does not stop it."""
+def execute(notebook: NotebookNode, path: Path, env: dict[str, str], clients: list, step=lambda: None) -> Report:
+    """Run every cell in a fresh kernel, its client added to `clients`; a claim that fails does not stop it."""
     report = Report(path)
     client = NotebookClient(
         notebook,
@@ -187,6 +184,7 @@ def execute(notebook: NotebookNode, path: Path, env: dict[str, str], step=lambda
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors: the kernel warns of what is meant so
         resources={"metadata": {"path": str(path.parent)}},
     )
+    clients.append(client)
     probe = nbformat.v4.new_code_cell(stamp.PROBE)
     with client.setup_kernel(env=env):
         start = time.perf_counter()

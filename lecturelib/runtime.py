@@ -49,7 +49,11 @@ def device() -> torch.device:
 
 def shifted(n: int) -> int:
     """A seed, shifted by LECTURELIB_SEED, so that `lecturelib notebooks run --seeds N` can measure the spread."""
-    return n + int(os.environ.get("LECTURELIB_SEED") or 0)
+    shift = os.environ.get("LECTURELIB_SEED") or "0"
+    try:
+        return n + int(shift)
+    except ValueError:
+        raise ValueError(f"LECTURELIB_SEED is {shift!r}; give a whole number") from None
 
 
 def seed(n: int) -> None:

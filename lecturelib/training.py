@@ -106,7 +106,8 @@ def train(
     unchecked: list[tuple[int, Turn, dict[str, Tensor]]] = []
     try:
         for number in range(first, steps):
-            model.train()
+            if not model.training:  # the caller may have looked at it
+                model.train()
             if schedule is not None:
                 _set_lr(optimizers, base_lr, schedule(number / steps))
             micro = [runtime.to_device(b, model.device) for b in islice(batches, accumulate)]

@@ -1,6 +1,8 @@
 """Read a user's own arrays and pictures into tensors, with errors that say which file or value is wrong."""
 
+import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,20 @@ class DataError(ValueError):
     """Data that cannot be used as it is; the message says which and what to do."""
 
 
+def check_whole(least: int = 1, **options) -> None:
+    """DataError unless each of these options is a whole number of at least `least`."""
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise DataError(f"{name} is {value!r}; a whole number of at least {least} is needed")
+
+
+def check_real(*, zero: bool = False, **options) -> None:
+    """DataError unless each of these options is a finite number above 0, or 0 itself where `zero` allows it."""
+    for name, value in options.items():
+        if not isinstance(value, Real) or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            raise DataError(f"{name} is {value!r}; a number {'of at least' if zero else 'above'} 0 is needed")
+
+
 def as_tensor(values, name: str) -> Tensor:
     """A tensor of an array, a list of equal arrays or a tensor; DataError for shapes that differ."""
     if isinstance(values, Tensor):
@@ -22,7 +38,11 @@ def as_tensor(values, name: str) -> Tensor:
     if np.isscalar(values):
         values = np.asarray(values)
     if not isinstance(values, np.ndarray):
-        values = [np.asarray(v) for v in values]
+        try:
+            values = [np.asarray(v) for v in values]
+        except (TypeError, ValueError) as error:
+            kind = type(values).__name__
+            raise DataError(f"{name} is a {kind} that is no array ({error}); give numbers of one shape") from None
         for i, value in enumerate(values):
             if value.shape != values[0].shape:
                 raise DataError(
@@ -46,6 +66,8 @@ def check_x(x, name: str = "x") -> Tensor:
     x = as_tensor(x, name)
     if x.ndim < 2:
         raise DataError(f"{name} has shape {tuple(x.shape)}: one row an example is needed, e.g. x.reshape(-1, 1)")
+    if x.ndim > 4 or 0 in x.shape[1:]:
+        raise DataError(f"{name} has shape {tuple(x.shape)}: (n, features) or images (n, channels, h, w) are needed")
     if x.ndim == 3:
         x = x[:, None]
     if x.ndim == 4 and x.shape[1] > 4:
@@ -63,19 +85,38 @@ def check_x(x, name: str = "x") -> Tensor:
 
 
 def check_y(y, n: int, classes: Sequence[str] | None) -> tuple[Tensor, list[str] | None]:
-    """Labels as int64 (words become numbers, their names are returned) or targets as float32."""
-    if not isinstance(y, Tensor):
-        array = np.asarray(y)
-        if array.dtype.kind in "US":
-            names, codes = np.unique(array.astype(str), return_inverse=True)
-            y, classes = codes, classes or names.tolist()
+    """Labels as int64 or targets as float32, and the names of the classes.
+
+    Words become the numbers of their places in `classes`, or in alphabetical order; DataError for others.
+    """
+    words = _words(y)
+    if words is not None:
+        used = sorted(set(words.ravel().tolist()))
+        classes = used if classes is None else list(classes)
+        strange = [word for word in used if word not in classes]
+        if strange:
+            raise DataError(f"y holds {strange[0]!r}, which is not among the classes {', '.join(map(str, classes))}")
+        y = np.array([classes.index(word) for word in words.flat], dtype=np.int64).reshape(words.shape)
     y = as_tensor(y, "y")
     if y.ndim == 0 or len(y) != n:
         raise DataError(f"x holds {n} examples, but y has shape {tuple(y.shape)}: one label an example is needed")
     y = y.float() if y.is_floating_point() else y.long()
-    if classes is not None and not y.is_floating_point() and not 0 <= y.min() <= y.max() < len(classes):
+    if classes is not None and not y.is_floating_point() and y.numel() and not 0 <= y.min() <= y.max() < len(classes):
         raise DataError(f"y runs from {y.min()} to {y.max()}, but there are {len(classes)} class names (0 to n - 1)")
     return y, None if classes is None else list(classes)
+
+
+def _words(y) -> np.ndarray | None:
+    """y as an array of str if it holds words, which pandas gives as objects; None if it does not."""
+    try:
+        array = None if isinstance(y, Tensor) else np.asarray(y)
+    except ValueError:  # ragged: as_tensor says so
+        return None
+    if array is None or array.dtype.kind not in "USTO":
+        return None
+    if array.dtype.kind == "O" and not all(isinstance(v, str) for v in array.flat):
+        return None
+    return array.astype(str)
 
 
 def read_npz(path: str | Path, x: str, y: str | None) -> tuple[np.ndarray, np.ndarray | None]:

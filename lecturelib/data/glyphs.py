@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from lecturelib.data.files import check_whole
 from lecturelib.data.shapes import DIGITS, LETTERS
 from lecturelib.data.strokes import POINTS, bones, read_shape
 from lecturelib.data.tensors import Data, DataError
@@ -55,8 +56,8 @@ def glyphs(
         raise DataError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
     if split not in ("train", "test"):
         raise DataError(f"split is {split!r}; choose 'train' or 'test'")
-    if n < 1 or size < 8:
-        raise DataError(f"n is {n} and size {size}; n must be at least 1 and size at least 8")
+    check_whole(n=n)
+    check_whole(8, size=size)
     x = torch.empty(n, 1, size, size, dtype=torch.uint8)
     y = torch.empty(n, dtype=torch.long)
     f = torch.empty(n, 5)

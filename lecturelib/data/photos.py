@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from lecturelib.data.files import check_real, check_whole
 from lecturelib.data.tensors import Data, DataError
 
 COLOUR = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
@@ -34,16 +35,18 @@ def photos(
     Olshausen and Field (1996), Nature 381, and (1997), Vision Research 37, equation 13 (the filter).
     """
     names = _names(channels, which)
+    check_whole(n=n, size=size, **({} if patch is None else {"patch": patch}))
+    check_real(scale=scale)
     if whiten and (patch is None or channels != 1):
         raise DataError("whiten=True works on grey patches: give patch=... and channels=1")
     pictures = [_read(name, channels) for name in names]
     if patch is None:
         x = torch.stack([_square(picture, size) for picture in pictures])
         return Data(_as_uint8(x), torch.arange(len(x)), classes=list(names), about=photos.__doc__)
-    pictures = [_shrink(picture, scale) for picture in pictures]
-    smallest = min(min(p.shape[-2:]) for p in pictures)
-    if not 1 <= patch <= smallest:
+    smallest = int(scale * min(min(p.shape[-2:]) for p in pictures))
+    if patch > smallest:
         raise DataError(f"patch is {patch}; at scale {scale} the smallest photograph has {smallest} pixels a side")
+    pictures = [_shrink(picture, scale) for picture in pictures]
     pictures = [_whiten(p) for p in pictures] if whiten else [_as_uint8(p) for p in pictures]
     rng = torch.Generator().manual_seed(seed)
     areas = torch.tensor([float(p.shape[-1] * p.shape[-2]) for p in pictures])

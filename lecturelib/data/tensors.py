@@ -21,7 +21,7 @@ class Data:
     handed out as float32 in [0, 1] (labels, of one dimension, become int64 instead).
     `classes` names the values of y; `factor_names` the columns of a tensor called "factors", which is what
     a drawn example was drawn from.
-    DataError for tensors of different lengths, empty ones, and NaNs.
+    DataError for tensors of different lengths, empty ones, NaNs, and names that are taken.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class Data:
         names = tuple(names)[: len(tensors)]
         if len(names) != len(tensors):
             raise DataError(f"{len(tensors)} tensors but {len(names)} names: {', '.join(names)}")
-        taken = [name for name in names if hasattr(Data, name)]
-        if taken:
-            raise DataError(f"a tensor cannot be called {taken[0]!r}: Data has a method of that name")
+        if len(set(names)) < len(names):
+            raise DataError(f"two tensors have the same name: {', '.join(names)}")
         self.stored, self.names = _checked(tensors, names), names
         self.classes, self.factor_names, self.about = classes, factor_names, about
+        taken = [name for name in names if name in vars(self) or hasattr(Data, name)]
+        if taken:
+            raise DataError(f"a tensor cannot be called {taken[0]!r}: Data has something else of that name")
 
     def __len__(self) -> int:
         return len(self.stored[0])
@@ -184,6 +186,9 @@ class Data:
 def _checked(tensors: Sequence[Tensor], names: Sequence[str]) -> tuple[Tensor, ...]:
     if not tensors:
         raise DataError("Data needs at least one tensor")
+    for name, tensor in zip(names, tensors, strict=True):
+        if not isinstance(tensor, Tensor):
+            raise DataError(f"{name} is of type {type(tensor).__name__}, not a tensor: use Data.from_arrays")
     for name, tensor in zip(names, tensors, strict=True):
         if tensor.ndim == 0 or len(tensor) != len(tensors[0]):
             shapes = ", ".join(f"{n}: {tuple(t.shape)}" for n, t in zip(names, tensors, strict=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lecturelib.data.files import check_real, check_whole
 from lecturelib.data.tensors import Data, DataError
 
 
@@ -129,6 +130,9 @@ def toys(*, kind: str = "moons", n: int = 1000, seed: int = 0, **shape) -> Data:
     """
     if kind not in KINDS:
         raise DataError(f"there is no toy {kind!r}; choose one of {', '.join(KINDS)}")
+    check_whole(n=n, **{name: shape[name] for name in ("k", "side") if name in shape})
+    check_real(**{name: shape[name] for name in ("radius", "spacing") if name in shape})
+    check_real(zero=True, **{name: shape[name] for name in ("noise", "distance") if name in shape})
     try:
         truth = KINDS[kind](**shape)
     except TypeError as error:

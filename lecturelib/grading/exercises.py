@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from lecturelib.grading.calling import Caller
+from lecturelib.grading.calling import Caller, is_stub
 from lecturelib.grading.mistakes import Mistake
 
 
@@ -51,7 +51,7 @@ def exercise(name: str, *, points: float, hint: str = "", hidden: bool = False) 
 
 
 def exercises_of(path: str | Path) -> list[Exercise]:
-    """The checks in a checks.py, in their order there; FileNotFoundError when there is no such file."""
+    """The checks in a checks.py, in their order there; FileNotFoundError or ValueError when it cannot be read."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path.name} in {path.parent.resolve()}: it belongs beside the notebook")
@@ -60,6 +60,9 @@ def exercises_of(path: str | Path) -> list[Exercise]:
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a lab's folder holds what was released alone
     try:
         spec.loader.exec_module(module)
+    except SyntaxError as error:
+        where = f"{error.filename or path}{f' line {error.lineno}' if error.lineno else ''}"
+        raise ValueError(f"{where} cannot be read: {error.msg}; take it from the released lab") from None
     finally:
         sys.dont_write_bytecode = writes
     return [item for item in vars(module).values() if isinstance(item, Exercise)]
@@ -92,7 +95,7 @@ def check(name: str, folder: str | Path = ".") -> None:
     namespace = inspect.currentframe().f_back.f_globals
     try:
         known = exercises_of(Path(folder) / "checks.py")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         raise Mistake(str(error)) from None
     chosen = [e for e in known if e.name == name]
     if not chosen:
@@ -119,5 +122,7 @@ def once_written():
     """For a cell that shows what an answer does: while the answer is not written, it says so and goes on."""
     try:
         yield
-    except NotImplementedError:
+    except NotImplementedError as error:
+        if not is_stub(error):
+            raise
         print("This cell has something to show once the function above is written.")

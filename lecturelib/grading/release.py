@@ -113,7 +113,7 @@ def worked_in(folder: str | Path, source: str | Path) -> list[str]:
             continue
         if not (source / name).exists():
             reasons.append(f"{name} was added")
-        elif file.suffix == ".ipynb":
+        elif name.suffix == ".ipynb" and name.parent == Path():  # deeper ones are released as they are
             try:
                 notebook = nbformat.read(file, as_version=4)
             except Exception as error:  # nbformat raises whatever its json and schema readers raise
@@ -121,6 +121,8 @@ def worked_in(folder: str | Path, source: str | Path) -> list[str]:
                 continue
             if notebook.metadata.get("lecturelib", {}).get("sha256") != fingerprint(notebook, checks_text):
                 reasons.append(f"{name} or its checks.py was changed or run")
+        elif file != checks and file.read_bytes() != (source / name).read_bytes():
+            reasons.append(f"{name} is not as it is in {source}")
     return reasons
 
 
@@ -135,7 +137,10 @@ def validate(lab: str | Path, course: str | Path = ".", *, timeout: float = 120)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    failures = _tampered(notebook, path.parent / "checks.py")
+    try:
+        failures = _tampered(notebook, path.parent / "checks.py")
+    except ValueError as error:
+        return [Failure(0, "", str(error))]
     client = NotebookClient(
         notebook,
         timeout=timeout,

@@ -6,10 +6,13 @@ import ast
 def visible(source: str) -> str:
     """The source without its hidden checks, their comments, and the private helpers and imports they alone use.
 
-    ValueError when `hidden=` is not written as True or False, since then nobody could tell by reading.
+    ValueError when `hidden=` is not written as True or False, in a decorator at the top level of the file, since
+    then nobody could tell by reading.
     """
     lines = source.splitlines()
-    body = ast.parse(source).body
+    tree = ast.parse(source)
+    _refuse_elsewhere(tree)
+    body = tree.body
     cut = [node for node in body if _is_hidden(node)]
     if not cut:
         return source
@@ -29,15 +32,29 @@ def visible(source: str) -> str:
 
 
 def _is_hidden(node: ast.stmt) -> bool:
-    for call in getattr(node, "decorator_list", []):
-        if not isinstance(call, ast.Call):
+    return any(_hides(d) for d in getattr(node, "decorator_list", []) if isinstance(d, ast.Call))
+
+
+def _hides(call: ast.Call) -> bool:
+    hidden = False
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise ValueError(f"line {call.lineno}: write the options out, ** does not say whether the check is hidden")
+        if keyword.arg == "hidden":
+            if not (isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)):
+                raise ValueError(f"line {call.lineno}: write hidden=True or hidden=False, nothing else")
+            hidden = keyword.value.value
+    return hidden
+
+
+def _refuse_elsewhere(tree: ast.Module) -> None:
+    top = [decorator for node in tree.body for decorator in getattr(node, "decorator_list", [])]
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or call in top:
             continue
-        for keyword in call.keywords:
-            if keyword.arg == "hidden":
-                if not (isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)):
-                    raise ValueError(f"line {call.lineno}: write hidden=True or hidden=False, nothing else")
-                return keyword.value.value
-    return False
+        says = "hidden=True" in map(ast.unparse, call.keywords)
+        if says or (ast.unparse(call.func).split(".")[-1] == "exercise" and _hides(call)):
+            raise ValueError(f"line {call.lineno}: a hidden check must be a function at the top level, below no if")
 
 
 def _defines(node: ast.stmt) -> set[str]:

@@ -117,6 +117,19 @@ def test_a_lab_that_was_worked_in_is_not_overwritten(kind, course, lab):
     assert files(lab) == before
 
 
+def test_another_released_file_that_was_changed_is_not_overwritten(course, lab):
+    source = course / "solutions" / "lab02"
+    (source / "tables").mkdir()
+    (source / "tables" / "heights.csv").write_text("1,2\n")
+    release(course, "lab02")
+    assert (lab / "tables" / "heights.csv").read_text() == "1,2\n"
+    assert worked_in(lab, source) == []
+    (lab / "tables" / "heights.csv").write_text("1,3\n")
+    with pytest.raises(ReleaseError, match=r"heights\.csv is not as it is in"):
+        release(course, "lab02")
+    assert (lab / "tables" / "heights.csv").read_text() == "1,3\n"
+
+
 def test_force_moves_the_work_aside_and_says_where(course, lab):
     pristine = files(lab)
     for number in (1, 2):
@@ -171,6 +184,12 @@ def test_validate_names_changed_and_missing_cells_and_errors(lab):
     assert "cell 2, `1 / 0`: this cell was changed" in said
     assert "ZeroDivisionError" in said
     assert 'the cell check("linear") is missing' in said
+
+
+def test_validate_says_in_one_line_that_the_checks_cannot_be_read(lab):
+    (lab / "checks.py").write_text("def double(:\n")
+    (failure,) = validate(lab)
+    assert "checks.py line 1 cannot be read: invalid syntax; take it from the released lab" in str(failure)
 
 
 def nbgrader(*arguments: str, course: Path) -> subprocess.CompletedProcess:

@@ -2,14 +2,20 @@
 
 import io
 import json
+import os
 import platform
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
-from lecturelib import notebooks, stamp
+from lecturelib import notebooks, runtime, stamp
 
 CLAIM = "from lecturelib.claims import claim\n"
 PICTURE = """
@@ -192,3 +198,39 @@ def test_a_file_that_is_no_notebook_is_one_clear_error(tmp_path):
     path.write_text("not json")
     with pytest.raises(ValueError, match=r"90_x\.ipynb is not a notebook"):
         notebooks.run([path])
+
+
+@pytest.mark.parametrize(("started", "used", "device"), [(False, 0, "cpu, "), (True, 0, "cpu, "), (True, 512, "cuda")])
+def test_the_stamped_device_is_where_things_ran(monkeypatch, capsys, started, used, device):
+    monkeypatch.setattr(runtime, "device", lambda: torch.device("cuda"))  # there, though perhaps not used
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: started)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: used)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    exec(stamp.PROBE, {})
+    assert json.loads(capsys.readouterr().out)["device"].startswith(device)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
+def test_ctrl_c_ends_the_kernels_and_leaves_the_files(tmp_path):
+    wait = "import os, pathlib, time\npathlib.Path(f'{os.getpid()}.kernel').touch()\ntime.sleep(60)"
+    paths = [save(tmp_path / f"9{i}_x.ipynb", wait) for i in range(3)]
+    before = [path.read_text() for path in paths]
+    command = [sys.executable, "-m", "lecturelib.cli", "notebooks", "run", "-j", "2", "--profile", "cpu", *paths]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        limit = time.monotonic() + 90
+        while len(list(tmp_path.glob("*.kernel"))) < 2:
+            assert run.poll() is None, run.stdout.read()
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        printed, _ = run.communicate(timeout=40)  # before a kernel could be done
+    finally:
+        run.kill()
+    assert (printed, run.returncode) == ("interrupted\n", 130)
+    kernels = [int(file.stem) for file in tmp_path.glob("*.kernel")]
+    assert len(kernels) == 2  # the third was never started
+    for kernel in kernels:
+        with pytest.raises(ProcessLookupError):
+            os.kill(kernel, 0)
+    assert [path.read_text() for path in paths] == before

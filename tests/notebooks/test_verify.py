@@ -20,6 +20,7 @@ def notebook():
     sound.metadata["lecturelib"] = {
         "profile": "cpu",
         "seconds": 60.0,
+        "checks": 0,
         "code_sha256": stamp.code_sha256(sound),
         "lecturelib_sha256": stamp.library_sha256(files),
         "lecturelib_files": files,
@@ -49,6 +50,19 @@ def silenced(notebook):
 
 def reordered(notebook):
     notebook.cells.reverse()
+
+
+def cleared(notebook):
+    for cell in notebook.cells[1:]:
+        cell.outputs, cell.execution_count = [], None
+
+
+def half_cleared(notebook):
+    notebook.cells[2].execution_count = None
+
+
+def run_again_by_hand(notebook):
+    notebook.cells[1].execution_count = 3
 
 
 def unstamped(notebook):
@@ -86,6 +100,11 @@ VIEW = {stamp.VIEW: {"model_id": "x", "version_major": 2, "version_minor": 0}, "
         (edited, "stale"),
         (silenced, "stale"),
         (reordered, "stale"),
+        (cleared, "a cell has not been run"),
+        (half_cleared, "a cell has not been run"),
+        (run_again_by_hand, "cells were run again by hand"),
+        (stamp_says(checks=2), "0 claims in the outputs, 2 in the stamp"),
+        (outputs(new_output("display_data", {stamp.CLAIM: {}})), "1 claims in the outputs, 0 in the stamp"),
         (unstamped, "unstamped"),
         (stamp_says(profile="smoke"), "run in the smoke profile"),
         (stamp_says(seconds=76.0), "it took 76 s"),
@@ -99,7 +118,7 @@ VIEW = {stamp.VIEW: {"model_id": "x", "version_major": 2, "version_minor": 0}, "
         (fresh(new_markdown_cell("![](dot.png)")), "no alt text: ![](dot.png)"),
         (fresh(new_markdown_cell('<img src="dot.png">')), "no alt text: <img"),
         (fresh(new_markdown_cell('<img src="dot.png" alt="">')), "no alt text: <img"),
-        (fresh(new_code_cell("\n".join(["x = 1"] * 26))), "26 lines of code"),
+        (fresh(new_code_cell("\n".join(["x = 1"] * 26), execution_count=3)), "26 lines of code"),
     ],
 )
 def test_each_fault_is_the_only_one_found(notebook, change, words, tmp_path):
@@ -143,4 +162,9 @@ def test_library_hash_sees_content_and_absence():
 
 def test_a_better_word_in_the_prose_does_not_make_it_stale(notebook, tmp_path):
     notebook.cells[0].source += " And a dot."
+    assert problems(notebook, tmp_path / "90_x.ipynb") == []
+
+
+def test_an_empty_cell_need_not_be_run(notebook, tmp_path):
+    fresh(new_code_cell(" \n"))(notebook)
     assert problems(notebook, tmp_path / "90_x.ipynb") == []

@@ -21,6 +21,23 @@ def test_rows_and_labels():
     assert Data.from_arrays([[1, 2], [3, 4]], [0.5, 1.5]).y.tolist() == [0.5, 1.5]
 
 
+def test_words_keep_the_order_of_the_classes():
+    data = Data.from_arrays(np.eye(3), ["dog", "cat", "dog"], classes=["dog", "cat", "eel"])
+    assert data.y.tolist() == [0, 1, 0]
+    assert data.classes == ["dog", "cat", "eel"]
+    with pytest.raises(DataError, match="'cow', which is not among the classes dog, cat"):
+        Data.from_arrays(np.eye(2), ["dog", "cow"], classes=["dog", "cat"])
+
+
+def test_words_may_come_as_objects_or_bytes():
+    for words in (np.array(["dog", "cat"], dtype=object), np.array([b"dog", b"cat"])):
+        data = Data.from_arrays(np.eye(2), words)
+        assert data.y.tolist() == [1, 0]
+        assert data.classes == ["cat", "dog"]
+    with pytest.raises(DataError, match="y holds object values"):
+        Data.from_arrays(np.eye(2), np.array(["dog", None], dtype=object))
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((5, 8, 9), (5, 1, 8, 9)), ((5, 3, 8, 9), (5, 3, 8, 9)), ((5, 8, 9, 3), (5, 3, 8, 9)), ((5, 7), (5, 7))],
@@ -47,11 +64,28 @@ def test_channels_last_is_turned_not_reshaped():
         (np.zeros((0, 3)), None, "empty"),
         (np.zeros((3, 2)), [0, 1], "3 examples, but y"),
         (np.zeros((3, 2)), 1, "3 examples, but y"),
+        (np.zeros((3, 2)), [[0], [0, 1], [1]], "y mixes shapes"),
+        (np.zeros((2, 3, 4, 4, 4)), None, r"shape \(2, 3, 4, 4, 4\)"),
+        (np.zeros((3, 0)), None, r"shape \(3, 0\)"),
+        (None, None, "x is a NoneType"),
+        ([[[1], [1, 2]]], None, "x is a list that is no array"),
     ],
 )
 def test_refused_arrays(x, y, words):
     with pytest.raises(DataError, match=words):
         Data.from_arrays(x, y)
+
+
+def test_refused_tensors():
+    x = torch.zeros(2, 1)
+    for wrong in ((np.zeros((2, 1)),), (x, np.zeros(2))):
+        with pytest.raises(DataError, match=r"type ndarray.*use Data\.from_arrays"):
+            Data(*wrong)
+    with pytest.raises(DataError, match="the same name: x, x"):
+        Data(x, x, names=("x", "x"))
+    for name in ("classes", "about", "stored", "names", "split"):
+        with pytest.raises(DataError, match=f"cannot be called '{name}'"):
+            Data(x, x, names=("x", name))
 
 
 def test_class_names_must_cover_the_labels():

@@ -19,6 +19,36 @@ def test_unknown_names_and_options():
         load("digits", n=3)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("glyphs", {"n": 0}),
+        ("glyphs", {"n": 2.5}),
+        ("glyphs", {"n": "10"}),
+        ("glyphs", {"size": 7}),
+        ("photos", {"size": 0}),
+        ("photos", {"n": -1, "patch": 8}),
+        ("photos", {"patch": 0}),
+        ("photos", {"scale": 0, "patch": 8}),
+        ("photos", {"scale": math.nan, "patch": 8}),
+        ("toys", {"n": True}),
+        ("toys", {"noise": -0.1}),
+        ("toys", {"noise": "much"}),
+        ("toys", {"k": 0, "kind": "ring_of_gaussians"}),
+        ("toys", {"spacing": 0.0, "kind": "grid_of_gaussians"}),
+    ],
+)
+def test_options_out_of_range_are_named_with_their_value(name, options):
+    option, value = next(iter(options.items()))
+    with pytest.raises(DataError, match=rf"^{option} is {value!r}; a (whole )?number"):
+        load(name, **options)
+
+
+def test_a_scale_that_leaves_nothing_of_the_photographs():
+    with pytest.raises(DataError, match="smallest photograph has 0 pixels"):
+        load("photos", patch=1, scale=1e-4)
+
+
 def test_catalogue_names_what_load_accepts():
     entries = {entry.name: entry for entry in datasets()}
     for name, entry in entries.items():

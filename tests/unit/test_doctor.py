@@ -1,8 +1,12 @@
 """The doctor: every ailment is found, and told with its remedy."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
+import torch
 
 from lecturelib import doctor
 from lecturelib.doctor import Finding, diagnose, report
@@ -53,6 +57,31 @@ def test_an_import_that_fails(monkeypatch):
     last = diagnose()[-1]
     assert last.verdict == "bad"
     assert "libcudart.so is missing" in last.value
+
+
+@pytest.mark.parametrize("error", ["ImportError", "OSError"])
+def test_the_command_speaks_where_torch_cannot_be_loaded(tmp_path, error):
+    (tmp_path / "torch.py").write_text(f"raise {error}('libcudart.so.12: cannot open shared object file')")
+    (tmp_path / "tornado.py").write_text("raise ImportError('nor can the packages of JupyterLab')")
+    command = [sys.executable, "-m", "lecturelib.cli", "doctor"]
+    env = os.environ | {"PYTHONPATH": str(tmp_path), "COLUMNS": "200"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be imported: libcudart.so.12" in done.stdout
+    assert doctor.INSTALL in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["cuda", "no-such-device"])
+def test_a_device_that_is_not_there(monkeypatch, name):
+    if name == "cuda" and torch.cuda.is_available():
+        pytest.skip("CUDA is there")
+    monkeypatch.setenv("LECTURELIB_DEVICE", name)
+    device = found("device")
+    assert device.verdict == "bad"
+    assert name in device.value
+    assert "LECTURELIB_DEVICE" in device.remedy
+    assert found("memory")  # and what comes after it is still looked at
 
 
 def test_versions_that_were_not_tested_are_named(monkeypatch):

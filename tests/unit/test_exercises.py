@@ -1,5 +1,6 @@
 """compare names mistakes, call keeps the student's side apart, check says one line, visible cuts what is hidden."""
 
+import re
 import textwrap
 import warnings
 
@@ -159,6 +160,50 @@ def test_what_goes_wrong_in_a_function_is_one_line_with_the_place():
         Caller({"f": f})("f", 1, 2)
 
 
+def student(source: str) -> dict:
+    """The namespace of a notebook with this cell."""
+    namespace = {"torch": torch}
+    exec(textwrap.dedent(source), namespace)
+    return namespace
+
+
+def test_what_is_not_written_is_the_innermost_function():
+    namespace = student("""
+        def g(x):
+            raise NotImplementedError
+
+        class Net:
+            def forward(self, x):
+                raise NotImplementedError
+
+        def f(x):
+            return [g(a) for a in x]
+
+        def through_a_method(x):
+            return Net().forward(x)
+
+        def h(x):
+            raise NotImplementedError
+    """)
+    for name, blamed in {"f": "g", "through_a_method": r"Net\.forward", "h": "h"}.items():
+        with pytest.raises(NotWritten, match=f"^`{blamed}` is not written yet$"):
+            Caller(namespace)(name, [1])
+
+
+def test_a_library_that_lacks_something_is_not_an_answer_that_is_missing():
+    namespace = student("""
+        def f(x):
+            return torch.softmax(x, 0)
+
+        def g(x):
+            return torch.distributions.Categorical(logits=x).rsample()  # raises without words
+    """)
+    with pytest.raises(Raised, match="`f` raised NotImplementedError: .*not implemented for 'Long'"):
+        Caller(namespace)("f", torch.arange(3))
+    with pytest.raises(Raised, match="`g` raised NotImplementedError"):
+        Caller(namespace)("g", torch.zeros(3))
+
+
 def test_the_stop_button_still_works():
     def f():
         raise KeyboardInterrupt
@@ -299,6 +344,16 @@ def test_check_names_what_it_cannot_find(folder, tmp_path):
         ask("double", tmp_path / "elsewhere")
 
 
+def test_checks_that_cannot_be_read_are_named_with_the_line(folder):
+    path = folder / "checks.py"
+    path.write_text("a = 1\nb = (\n")
+    words = r"checks\.py line 2 cannot be read: .*; take it from the released lab$"
+    with pytest.raises(ValueError, match=words):
+        exercises_of(path)
+    with pytest.raises(Mistake, match=words):
+        ask("double", folder)
+
+
 def test_run_scores_every_outcome(folder):
     double, hidden, root = exercises_of(folder / "checks.py")
     assert (double.hidden, hidden.hidden, hidden.points) == (False, True, 1)
@@ -328,6 +383,8 @@ def test_once_written_waits_for_the_function_alone(capsys):
     assert "once the function above is written" in capsys.readouterr().out
     with pytest.raises(ZeroDivisionError), once_written():
         1 / 0  # noqa: B018
+    with pytest.raises(NotImplementedError, match="Long"), once_written():
+        torch.softmax(torch.arange(3), 0)
 
 
 # visible
@@ -352,6 +409,44 @@ def test_visible_refuses_what_cannot_be_read():
     """)
     with pytest.raises(ValueError, match="write hidden=True or hidden=False"):
         visible(source)
+
+
+REFUSED = {
+    "** does not say": """
+        options = {"hidden": True}
+        @exercise("a", points=1, **options)
+        def a(call, rng): ...
+    """,
+    "line 4: a hidden check must be a function at the top level": """
+        b = 1
+        if b:
+            @exercise("a", points=1, hidden=True)
+            def a(call, rng): ...
+    """,
+    "line 2: a hidden check must be": """
+        secret = exercise("a", points=1, hidden=True)
+        @secret
+        def a(call, rng): ...
+    """,
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_visible_refuses_hidden_checks_that_it_would_not_cut(words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        visible(textwrap.dedent(REFUSED[words]))
+
+
+def test_visible_leaves_other_uses_of_hidden_alone():
+    source = textwrap.dedent("""
+        def net():
+            return MLP(2, hidden=32, **{})
+
+        if torch.cuda.is_available():
+            @exercise("a", points=1)
+            def a(call, rng): ...
+    """)
+    assert visible(source) == source
 
 
 def test_a_private_function_that_calls_itself_is_cut_too():

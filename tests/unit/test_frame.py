@@ -1,5 +1,7 @@
 """The two commands: what is pinned, how the environment is built, how JupyterLab is started."""
 
+import contextlib
+import errno
 import importlib.util
 import json
 import os
@@ -265,6 +267,38 @@ def test_a_busy_port_is_passed_over(busy):
     assert busy < launch.free_port(busy) < busy + 50
     with pytest.raises(OSError, match=f"ports {busy} to {busy} are in use: .*--port"):
         launch.free_port(busy, tries=1)
+
+
+def test_a_port_that_is_busy_in_ipv6_alone_is_passed_over():
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with server:
+        port = server.getsockname()[1]
+        assert launch.free_port(port) > port
+
+
+def test_a_machine_without_ipv6_has_free_ports(monkeypatch):
+    create = socket.create_server
+
+    def create_ipv4(address, *, family):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return create(address, family=family)
+
+    with create(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setattr(launch.socket, "create_server", create_ipv4)
+    assert port <= launch.free_port(port) < port + 50
+
+
+def test_there_is_no_port_behind_the_last():
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # somebody else's: busy all the same
+            stack.enter_context(socket.create_server(("127.0.0.1", 65535)))
+        with pytest.raises(OSError, match="ports 65535 to 65535 are in use"):
+            launch.free_port(65535)
 
 
 @pytest.mark.parametrize("root", [True, False])

@@ -52,6 +52,14 @@ def test_unusable_device_is_named(monkeypatch):
         runtime.device()
 
 
+def test_a_seed_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("LECTURELIB_SEED", "2")
+    assert runtime.shifted(3) == 5
+    monkeypatch.setenv("LECTURELIB_SEED", "x")
+    with pytest.raises(ValueError, match="LECTURELIB_SEED is 'x'; give a whole number"):
+        runtime.shifted(3)
+
+
 def test_precision():
     cpu = torch.device("cpu")
     assert runtime.autocast_dtype(None, cpu) is None
