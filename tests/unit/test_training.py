@@ -1,5 +1,6 @@
 """train and fit: turns, averages, schedules, resume, and what goes wrong."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -341,6 +342,20 @@ def test_an_interrupted_fit_returns_the_history_and_a_usable_model(data):
     assert len(history["loss"]) == 5
     assert not model.training
     assert torch.isfinite(model.loss(data.x, data.y)["loss"])
+
+
+def test_fit_shows_progress_rate_and_losses_in_a_terminal(data, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    fit(Noisy(), data, 30, batch_size=8)
+    said = sys.stderr.getvalue()
+    assert "Noisy: 100%" in said
+    assert "30/30" in said
+    assert "it/s, loss=" in said
+    assert said.count("\n") == 1  # one bar, rewritten in place
 
 
 def test_fit_is_quiet_when_redirected(data, capfd):
