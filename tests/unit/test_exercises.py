@@ -198,7 +198,7 @@ def test_a_library_that_lacks_something_is_not_an_answer_that_is_missing():
         def g(x):
             return torch.distributions.Categorical(logits=x).rsample()  # raises without words
     """)
-    with pytest.raises(Raised, match="`f` raised NotImplementedError: .*not implemented for 'Long'"):
+    with pytest.raises(Raised, match=r"`f` raised \w+Error: .*not implemented for 'Long'"):
         Caller(namespace)("f", torch.arange(3))
     with pytest.raises(Raised, match="`g` raised NotImplementedError"):
         Caller(namespace)("g", torch.zeros(3))
@@ -383,7 +383,7 @@ def test_once_written_waits_for_the_function_alone(capsys):
     assert "once the function above is written" in capsys.readouterr().out
     with pytest.raises(ZeroDivisionError), once_written():
         1 / 0  # noqa: B018
-    with pytest.raises(NotImplementedError, match="Long"), once_written():
+    with pytest.raises(RuntimeError, match="Long"), once_written():  # in newer torch its NotImplementedError
         torch.softmax(torch.arange(3), 0)
 
 
