@@ -4,6 +4,7 @@
 # and
 #   make check        the quick checks, a few minutes
 #   make test-oldest  unit and contract tests with the oldest versions that pyproject.toml admits
+#   make soak         grade 500 submissions and 200 more under load: an hour or less
 #   make constraints  write what .venv holds now into constraints.txt
 #   make clean        remove what these commands made; data/ and work in labs/ stay
 # `make PYTHON=/path/to/python3.12 ...` names the Python to build with.
@@ -35,7 +36,7 @@ or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12
 endef
 build = "$(or $(found),$(error $(no_python)))" tools/environment.py
 
-.PHONY: lab check test test-oldest constraints clean moved
+.PHONY: lab check test test-oldest soak constraints clean moved
 .DEFAULT_GOAL := lab
 
 lab: .venv/.ready
@@ -43,7 +44,7 @@ lab: .venv/.ready
 
 check: .venv/.ready
 	$(py) -m ruff check .
-	$(side_by_side) -m "not slow" $(wildcard tests/unit tests/contract tests/labs)
+	$(side_by_side) -m "not slow" $(wildcard tests/unit tests/contract tests/labs tests/grading)
 	$(if $(wildcard notebooks/*.ipynb),$(py) -m lecturelib.cli notebooks run --profile smoke -j 2)
 
 test: .venv/.ready
@@ -55,6 +56,9 @@ test: .venv/.ready
 test-oldest: .venv-oldest/.ready
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile $(wildcard tests/unit tests/contract) \
 		--deselect tests/unit/test_frame.py::test_constraints_pin_all_that_is_installed
+
+soak: .venv/.ready
+	OMP_NUM_THREADS=1 LECTURELIB_SOAK=500 LECTURELIB_HONEST=200 $(pytest) tests/hostile/test_soak.py tests/hostile/test_honest.py
 
 constraints: .venv/.ready
 	$(py) tools/constraints.py > constraints.new && mv constraints.new constraints.txt && touch .venv/.ready

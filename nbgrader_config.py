@@ -21,3 +21,7 @@ c.ClearSolutions.text_stub = "*Your answer here.*"
 
 c.Execute.timeout = 120  # seconds for a cell
 c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"]
+
+# nbgrader's own would run students' code without a sandbox, and write over the feedback: `lecturelib grade` instead
+c.Autograde.exporter_class = "lecturelib.grading.gradebook.NotByNbgrader"
+c.GenerateFeedback.exporter_class = "lecturelib.grading.gradebook.NotByNbgrader"

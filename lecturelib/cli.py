@@ -9,6 +9,7 @@ from rich.table import Table
 
 import lecturelib
 from lecturelib import launch
+from lecturelib.cli_grading import COMMANDS
 
 # The rooms that import torch are imported inside their command, so that the others start at once.
 
@@ -31,6 +32,8 @@ notebooks = typer.Typer(no_args_is_help=True, help="Execute and check the lectur
 data = typer.Typer(no_args_is_help=True, help="List, fetch and verify data sets.")
 app.add_typer(notebooks, name="notebooks")
 app.add_typer(data, name="data")
+for command in COMMANDS:
+    app.command(rich_help_panel="For teachers")(command)
 
 Names = Annotated[list[str] | None, typer.Argument(help="All where none is named.")]
 
@@ -108,13 +111,19 @@ def notebooks_export(
 
 @app.command()
 def release(
-    labs: Annotated[list[str], typer.Argument(metavar="LAB...")],
+    labs: Annotated[list[str] | None, typer.Argument(metavar="LAB...")] = None,
     force: Annotated[bool, typer.Option("--force", help="Move a lab that was worked in aside.")] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Write what students get into this zip file.")] = None,
 ) -> None:
-    """Generate the students' version of labs from solutions/ into labs/."""
+    """Generate the students' version of labs from solutions/ into labs/, or pack it for them."""
+    from lecturelib.grading.bundle import bundle as pack
     from lecturelib.grading.release import release
 
-    for name in labs:
+    if bundle is not None:
+        typer.echo(pack(launch.course_root(), bundle, labs))
+    elif not labs:
+        raise ValueError("name the labs to release, as in: lecturelib release lab02")
+    for name in labs or () if bundle is None else ():
         typer.echo(f"released {release(launch.course_root(), name, force=force)}")
 
 

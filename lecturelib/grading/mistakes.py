@@ -64,6 +64,8 @@ def compare(
         if close(value, wrong, tolerance) and not close(target, wrong, tolerance):
             raise Mistake(f"{what} is wrong: {name}")
     _check_form(value, target, isinstance(expected, Tensor), what)
+    if target.is_complex() and not close(value, target, tolerance):
+        raise Mistake(f"{what} is wrong")
     if not close(value, target, tolerance):
         raise Mistake(f"{what} is wrong: {_difference(value.double(), target.double(), tolerance)}")
 
@@ -76,12 +78,13 @@ def require_form(value, like: Tensor, what: str = "the result") -> None:
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
     """Same shape, and nowhere further apart than `tolerance` times the largest entry of b."""
-    if a.shape != b.shape:
+    if a.shape != b.shape or a.is_complex() != b.is_complex():
         return False
     if b.numel() == 0:
         return True
-    scale = b.double().abs().max().item() or 1.0
-    return (a.double() - b.double()).abs().max().item() <= tolerance * scale
+    wide = torch.complex128 if a.is_complex() else torch.float64
+    a, b = a.to(wide), b.to(wide)
+    return (a - b).abs().max().item() <= tolerance * (b.abs().max().item() or 1.0)
 
 
 def _compare_items(value, expected: tuple, mistakes: Mapping, tolerance: float, what: str) -> None:
@@ -119,6 +122,8 @@ def _check_form(value: Tensor, target: Tensor, typed: bool, what: str) -> None:
         raise Mistake(f"{what} has shape {shape(value)}; {shape(target)} is expected{hint}")
     if typed and value.dtype != target.dtype:
         raise Mistake(f"{what} has dtype {_name(value.dtype)}; {_name(target.dtype)} is expected")
+    if value.is_complex() and not target.is_complex():
+        raise Mistake(f"{what} is complex; real numbers are expected")
     bad = int((~value.isfinite()).sum())
     if bad:
         kind = "NaN" if value.isnan().any() else "infinite"

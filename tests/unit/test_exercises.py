@@ -461,3 +461,13 @@ def test_a_private_function_that_calls_itself_is_cut_too():
         b = 1
     """)
     assert visible(source) == "b = 1\n"
+
+
+def test_an_imaginary_part_is_no_right_answer():
+    with pytest.raises(Mistake, match="is complex; real numbers are expected"):
+        compare(torch.tensor(2 + 3j), 2.0)
+    with pytest.raises(Mistake, match="dtype"):
+        compare(torch.tensor([2 + 3j]), torch.tensor([2.0]))
+    compare(torch.tensor([2 + 3j]), torch.tensor([2 + 3j]))
+    with pytest.raises(Mistake, match="is wrong"):
+        compare(torch.tensor([2 + 3j]), torch.tensor([2 + 4j]))

@@ -9,9 +9,9 @@ import pytest
 
 HOUSE = Path(__file__).parents[2] / "lecturelib"
 FILES = sorted(HOUSE.rglob("*.py"))
-SLOW = {"torchvision", "torchmetrics", "sklearn", "skimage"}  # imported where they are used
+SLOW = {"torchvision", "torchmetrics", "sklearn", "skimage", "distributed"}  # imported where they are used
 FREE = {"matplotlib"}  # slow where only its fonts are wanted, at the top where it draws
-LATE = {"", "cli", "doctor"}  # hands names on; starts fast; reports what cannot be imported
+LATE = {"", "cli", "cli_grading", "doctor"}  # hands names on; starts fast; reports what cannot be imported
 
 # from the ground up; a room may import its own floor's files (checked for circles) and those below
 FLOORS = [
@@ -20,6 +20,7 @@ FLOORS = [
     {"resume", "training", "games", "metrics"},
     {"models", "show", "experiments"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
+    {"cli_grading"},
     {"cli"},
 ]
 

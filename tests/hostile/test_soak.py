@@ -1,0 +1,97 @@
+"""Many submissions through one pool: full marks for all honest ones, and nothing left behind.
+
+`make soak` grades 500; `make test` a sample. LECTURELIB_SOAK says how many.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from cases import CASES
+from honest import honest_submissions
+
+from lecturelib.grading.course import read_course
+from lecturelib.grading.materials import read_materials
+from lecturelib.grading.oracle import Job
+from lecturelib.grading.pool import Pool
+from lecturelib.launch import course_root
+
+NUMBER = int(os.environ.get("LECTURELIB_SOAK", "30"))
+HARMLESS = ("killed", "theft", "patching", "channel")  # quick ones, every tenth submission
+MOST_MB = 1500  # of the grader's own processes, 500 submissions long
+GROWTH_MB = 60  # from a tenth of the way to the end
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
+
+
+def held(processes) -> float:
+    """MB of memory, what is shared counted by its share."""
+    total = 0.0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss / 1e6
+        except psutil.Error:
+            continue
+    return total
+
+
+def inside(sandbox) -> list[psutil.Process]:
+    return psutil.Process(sandbox.process.pid).children(recursive=True)
+
+
+def jobs(folder: Path) -> list[Job]:
+    made = [Job("lab02", student, student, nbformat.writes(notebook).encode(), None, student)
+            for student, notebook in honest_submissions(NUMBER, seed=7)]  # fmt: skip
+    quick = [case for case in CASES if case.group in HARMLESS][: NUMBER // 10]
+    for case in quick:
+        case.make(folder / case.name)
+        made.append(
+            Job("lab02", f"hostile {case.name}", "", (folder / case.name / "lab02.ipynb").read_bytes(), None, "s")
+        )
+    return made
+
+
+def test_nothing_is_left_behind_and_nothing_grows(tmp_path, capsys):
+    materials = read_materials(read_course(course_root()), "lab02")
+    work = jobs(tmp_path)
+    before = set(os.listdir(tempfile.gettempdir()))
+    handles, early, late, scores, sizes = psutil.Process().num_fds(), None, None, {}, []
+    with Pool(materials, 2) as pool:
+        for i, (record, _) in enumerate(pool.run(work), 1):
+            scores[record.student] = record.score
+            if i % max(1, len(work) // 10) == 0:
+                own = [psutil.Process(w.process.pid) for w in pool.workers] + [psutil.Process()]
+                sizes.append((held(own), held(inside(pool.sandbox))))
+                early = early or sizes[-1]
+        late, most = sizes[-1], max(size for size, _ in sizes)
+        for _ in range(100):
+            left = [p for p in inside(pool.sandbox) if "nursery" not in " ".join(p.cmdline())]
+            families = [p for p in inside(pool.sandbox) if "nursery" in " ".join(p.cmdline())]
+            if len(families) <= 3:  # bubblewrap's own two processes, and the nursery
+                break
+            time.sleep(0.1)
+        assert [p for p in left if p.name() != "bwrap"] == []
+        assert len(families) <= 3
+        workers = [w.process for w in pool.workers]
+    with capsys.disabled():
+        print(f"\nsoak: {len(work)} submissions; grader {most:.0f} MB at most, grew by {late[0] - early[0]:.0f} MB; "
+              f"sandbox grew by {late[1] - early[1]:.0f} MB")  # fmt: skip
+    honest = {s: score for s, score in scores.items() if not s.startswith("hostile ")}
+    assert {s: score for s, score in honest.items() if score != 30} == {}
+    assert len(scores) == len(work)
+    assert not any(worker.is_alive() for worker in workers)
+    assert psutil.Process().num_fds() == handles
+    assert {
+        n for n in set(os.listdir(tempfile.gettempdir())) - before if n.startswith(("lecturelib-", "grading-"))
+    } == set()
+    assert most < MOST_MB
+    assert late[0] - early[0] < GROWTH_MB
+    assert late[1] - early[1] < GROWTH_MB
