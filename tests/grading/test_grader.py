@@ -23,7 +23,10 @@ from lecturelib.grading.course import read_course
 from lecturelib.grading.grader import grade_lab
 from lecturelib.launch import course_root
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
 
 CLASS = {
     "right": {},
@@ -165,7 +168,6 @@ def test_one_student_alone(course):
     assert "holds no submission of nobody" in done.stderr
 
 
-@pytest.mark.slow
 def test_killed_at_random_points_it_ends_as_if_undisturbed(course, graded):
     shutil.rmtree(course / "results")
     shutil.rmtree(course / "submitted")
@@ -192,7 +194,6 @@ def test_killed_at_random_points_it_ends_as_if_undisturbed(course, graded):
     assert not list(course.rglob("*.tmp"))
 
 
-@pytest.mark.slow
 def test_a_killed_worker_and_a_killed_sandbox_cost_nobody_a_point(course):
     process = subprocess.Popen(
         [sys.executable, "-m", "lecturelib.cli", "grade", "--lab", LAB, "--course", str(course), "-j", "2"],
@@ -232,7 +233,6 @@ def test_ctrl_c_ends_all_and_keeps_what_is_done(course):
     assert {s: r.score for s, r in read(course).items()} == SCORES
 
 
-@pytest.mark.slow
 def test_a_cluster_gives_the_same_results(course, graded):
     env = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": env}

@@ -130,7 +130,7 @@ os._exit(0)
     forged("answers-before-itself", """
 push(pack({"id": asked()["id"], "value": tensor("float32", x.shape, bytes(4 * x.numel()))}))
 return x * 0
-"""),
+""", earned=anything(corrupt=0.0)),  # the real answer comes when the next question was asked
     forged("replays-the-last-answer", """
 push(pack({"id": LAST.get("id"), "value": None}))
 LAST.update(asked())

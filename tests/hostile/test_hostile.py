@@ -102,12 +102,9 @@ def test_every_submission_has_one_record(graded):
 
 def test_nothing_leaks(graded):
     root, texts, _, _ = graded
-    written = [
-        p
-        for name in ("results", "autograded", "feedback")
-        for p in (root / name).rglob("*")
-        if p.is_file() and "other-student" not in p.parts and p.stem not in ("other-student", "summary")
-    ]
+    skipped = ("other-student", "summary", "hard-link-to-another-student")  # the last is the first by a second name
+    written = [p for name in ("results", "autograded", "feedback") for p in (root / name).rglob("*")
+               if p.is_file() and p.stem not in skipped and not set(skipped) & set(p.parts)]  # fmt: skip
     secret = [texts[name] for name in MARKERS]
     secret += [text for case in CASES for text in case.leaks_nothing]
     assert leaks(secret, [*written, root / "printed.txt"]) == []
