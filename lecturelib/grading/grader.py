@@ -97,6 +97,7 @@ def grade_lab(
         raise GraderError(f"{source} holds no submission of {', '.join(missing)} for {lab}")
     folder = course.results(lab)
     with _alone(folder):
+        _sweep(course, lab)
         before = {r.student: r for r in records.read_all(folder)}
         run = _begin(folder, before)
         todo = [s for s in found if not _done(before.get(s.student), s, materials, run["id"], changed)]
@@ -130,6 +131,13 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise GraderError(f"another process is grading into {folder}: wait for it, or stop it") from None
         yield
+
+
+def _sweep(course: Course, lab: str) -> None:
+    """Take away what a killed run was just writing."""
+    for place in (f"results/{lab}", f"autograded/*/{lab}", f"submitted/*/{lab}"):
+        for half in course.root.glob(f"{place}/.*.tmp"):
+            half.unlink(missing_ok=True)
 
 
 def _begin(folder: Path, before: dict[str, Record]) -> dict:

@@ -48,7 +48,7 @@ class Worker:
         self.process.start()
         theirs.close()
         self.job: Job | None = None
-        self.since = 0.0
+        self.since, self.gone = 0.0, False
 
     def give(self, job: Job) -> None:
         """Start on a submission."""
@@ -56,10 +56,12 @@ class Worker:
         self.pipe.send(job)
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process and give back its handles."""
         self.process.kill()
         self.process.join()
+        self.process.close()
         self.pipe.close()
+        self.gone = True
 
 
 def _work(pipe: Connection, parent: int, lab, checks, sandbox: Sandbox, materials: Materials) -> None:
@@ -106,7 +108,8 @@ class Pool:
 
     def __exit__(self, *_) -> None:
         for worker in self.workers:
-            worker.stop()
+            if not worker.gone:
+                worker.stop()
         self.stack.close()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Graded]:
@@ -141,7 +144,7 @@ class Pool:
         if not self.sandbox.alive():
             self.sandbox.stop()
             self.sandbox.start()
-        self.workers = [w for w in self.workers if w.job or w.process.is_alive()]
+        self.workers = [w for w in self.workers if not w.gone]
         while len(self.workers) < min(self.size, most):
             self.workers.append(Worker(self.lab, self.checks, self.sandbox, self.materials))
         idle = [w for w in self.workers if not w.job]
@@ -204,7 +207,7 @@ def run_on_cluster(address: str, jobs: Sequence[Job], materials: Materials, *, c
     from distributed import Client, as_completed
 
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s")
     except (OSError, TimeoutError, ValueError) as error:
         raise ValueError(f"there is no Dask scheduler at {address} ({error}); start one: dask scheduler") from None
     with client:

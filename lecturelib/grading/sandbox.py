@@ -96,6 +96,13 @@ class Sandbox:
             os.close(self.life)
             self.life = None
 
+    def gone(self, why) -> str:
+        """The words for a sandbox that is not there."""
+        return (
+            f"there is no sandbox, and nothing is graded without one: {why}; it said: {self.said()}. "
+            "The system must allow user name spaces; `lecturelib doctor` tries it"
+        )
+
     def said(self) -> str:
         """The last words of a nursery that did not start."""
         lines = Path(f"{self.home}/log").read_text(errors="replace").strip().splitlines()
@@ -114,7 +121,7 @@ class Sandbox:
         except OSError as error:
             control.close()
             mine.close()
-            raise SandboxError(f"the sandbox does not answer ({error}); it said: {self.said()}") from None
+            raise SandboxError(self.gone(error.strerror)) from None
         finally:
             theirs.close()
         return Program(control, mine, int(limits.answer_mb * 1e6))
@@ -222,6 +229,6 @@ def prove(sandbox: Sandbox, limits: Limits, secrets: Sequence[Path] = ()) -> Non
             if "error" in answer:
                 raise SandboxError(f"the sandbox does not hold: {words} ({answer['error'][1]})")
     except Ended as end:
-        raise SandboxError(f"the sandbox could not be tried: {end}; it said: {sandbox.said()}") from None
+        raise SandboxError(sandbox.gone(end)) from None
     finally:
         program.close()

@@ -350,6 +350,25 @@ def test_a_damaged_result_is_named(course):
     assert "right.json is not a result of grading" in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare (util-linux) is not installed")
+def test_where_the_kernel_allows_no_user_name_spaces_grading_does_not_start(fresh):
+    """In a user name space of its own, in which the kernel refuses to make more."""
+    submit(fresh, fresh / "in", "right")
+    command = [sys.executable, "-m", "lecturelib.cli", "grade", "--lab", LAB, "--course", str(fresh)]
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    inside = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*inside, forbid, "sh", "true"], capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody forbid name spaces here")
+    done = subprocess.run(
+        [*inside, forbid, "sh", *command, "--submissions", str(fresh / "in")], capture_output=True, text=True,
+        cwd=course_root(),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "there is no sandbox, and nothing is graded without one" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(fresh.glob("results/*/[!.]*.json"))
+
+
 def test_two_gradings_at_once_are_refused(fresh):
     submit(fresh, fresh / "in", "right")
     (fresh / "results" / LAB).mkdir(parents=True)

@@ -1,6 +1,7 @@
 """The walls hold, limits bind, and a program that misbehaves ends without harm to the next."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -40,10 +41,11 @@ def program(sandbox):
     made.close()
 
 
-def run(program, source: str, seconds: float = 5, idle: float = 3) -> str:
+def run(program, source: str, seconds: float = 5, idle: float = 3, name: str | None = None) -> str:
     """ "" when the cell runs, else its error."""
-    answer = program.request({"do": "cell", "id": "1", "source": source}, cpu_seconds=seconds, idle_seconds=idle,
-                             deadline=time.monotonic() + 60)  # fmt: skip
+    asked = {"do": "cell", "id": name or secrets.token_hex(4), "source": source}
+    deadline = time.monotonic() + 60
+    answer = program.request(asked, cpu_seconds=seconds, idle_seconds=idle, deadline=deadline)
     return answer["error"][1] if "error" in answer else ""
 
 
@@ -179,17 +181,19 @@ def send(content, length=None):
     channel.sendall(struct.pack('>I', len(content) if length is None else length) + content)
 """
     for forged, words in {
-        "send(b'{\"id\": \"0\", \"value\": 1}')": "no question|more than one",
+        'send(b\'{"id": "0", "value": 1}\')': "no question|more than one",
         "send(b'[1]')": "malformed",
         "send(b'x', 2**32 - 1)": "too large",
-        "send(b'{\"id\": \"1\"}')": "nobody asked for",  # seen with the next question
+        'send(b\'{"id": "1"}\')': "nobody asked for|no question",  # seen with the next one
         "send(b'{\"a\": ' + b'[' * 10**6)": "malformed",
     }.items():
         program = sandbox.program(LIMITS)
-        assert run(program, find) == ""
-        with pytest.raises(Ended, match=words):
-            run(program, forged), run(program, "1")
-        program.close()
+        try:
+            assert run(program, find) == ""
+            with pytest.raises(Ended, match=words):
+                run(program, forged, name="1"), run(program, "1")
+        finally:
+            program.close()
 
 
 def test_nothing_is_left_behind(sandbox):
