@@ -11,10 +11,11 @@ import os
 import platform
 import resource
 import struct
+from collections.abc import Iterable
 
 NEW_USER, NEW_PID, NEW_MOUNTS = 0x10000000, 0x20000000, 0x00020000
 NEW_IPC, NEW_UTS, NEW_NET = 0x08000000, 0x04000000, 0x40000000
-READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, RECURSIVE, PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000
+READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 8, 0x1000, 0x4000, 0x40000
 DROP_FROM_BOUND, NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 24, 38, 22, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,12 +36,20 @@ def enter_namespaces() -> None:
             file.write(line)
 
 
-def private_files(size_mb: int) -> None:
-    """Empty folders of this process's own at /tmp and /dev/shm, `size_mb` each, and nothing at /proc."""
+def private_files(size_mb: int, keep: Iterable[str] = ()) -> None:
+    """Empty folders of this process's own at /tmp and /dev/shm, `size_mb` each, and nothing at /proc.
+
+    keep: folders below /tmp that stay to be seen there, as where the course itself lies in it.
+    """
     _checked(_libc.unshare(NEW_MOUNTS), "unshare")
     _mount(None, "/", None, RECURSIVE | PRIVATE)
+    kept = {path: os.open(path, os.O_PATH) for path in keep if path.startswith("/tmp/") and os.path.isdir(path)}
     for folder in ("/tmp", "/dev/shm"):
         _mount("tmpfs", folder, "tmpfs", NO_SUID | NO_DEV, f"size={size_mb}m,nr_inodes=4096,mode=0700")
+    for path, handle in kept.items():
+        os.makedirs(path, exist_ok=True)
+        _mount(f"/proc/self/fd/{handle}", path, None, BIND | RECURSIVE)
+        os.close(handle)
     try:  # no user name spaces below this one; where it cannot be written, the filter of system calls forbids them
         with open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")

@@ -31,7 +31,7 @@ class Limits:
     processes: int = 64
     files: int = 256  # open at once, of each process
     file_mb: int = 50  # the largest file, and all files together
-    answer_mb: float = 32  # one value that travels
+    answer_mb: float = 16  # one value that travels
     submission_mb: float = 20  # the largest notebook that is taken in
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import lecturelib
 from lecturelib.grading import confine, inmate
 
 PACKET = 65536
@@ -175,7 +176,7 @@ def _first(channel: socket.socket, wanted: dict, shell) -> None:
     """Number 1 of the new process name space: starts the program, buries orphans, and ends with the program."""
     if wanted["confined"]:
         wanted["data_mb"] = confine.data_mb() + wanted["memory_mb"]  # read while there is a /proc
-        confine.private_files(wanted["file_mb"])
+        confine.private_files(wanted["file_mb"], keep=(sys.base_prefix, sys.prefix, *lecturelib.__path__))
     else:
         os.setpgid(0, 0)
     program = os.fork()

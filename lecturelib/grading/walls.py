@@ -42,9 +42,9 @@ def bubblewrap(folder: Path | None) -> list[str]:
         )
     root, fonts = os.geteuid() == 0, sorted(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
     confined = [
-        *(bwrap, *_view(Path(LAB) if root and folder else folder)),
+        *(bwrap, "--tmpfs", "/tmp", *_view(Path(LAB) if root and folder else folder)),  # the course may lie in /tmp
         *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
+        *("--proc", "/proc", "--dev", "/dev"),
         *_at(FONTS, [Path(FONTS, file.name) for file in fonts] if root else fonts),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"),
         *(word for pair in environment().items() for word in ("--setenv", *pair)),

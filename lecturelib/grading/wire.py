@@ -137,7 +137,7 @@ class Decoder:
     def _array(self, value, depth):
         try:
             dtype = np.dtype(value.get("d")) if type(value.get("d")) is str else None
-        except (TypeError, ValueError):
+        except Exception:  # numpy parses the text, and raises whatever it likes
             dtype = None
         if dtype is None or dtype.kind not in "biufc" or dtype.shape or not dtype.isnative:
             raise WireError("an array has no known dtype")

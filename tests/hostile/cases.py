@@ -8,11 +8,11 @@ import formats
 import killing
 import patching
 import theft
-from submission import MARKERS, POINTS, PROOF, Case, complaints, find_record, honest
+from submission import MARKERS, POINTS, PROOF, Case, complaints, honest
 
 CASES: list[Case] = [
     *(case for module in (exhaustion, killing, theft, patching, answers, channel, formats, filesystem)
       for case in module.CASES)
 ]  # fmt: skip
 
-__all__ = ["CASES", "MARKERS", "POINTS", "PROOF", "Case", "complaints", "find_record", "honest"]
+__all__ = ["CASES", "MARKERS", "POINTS", "PROOF", "Case", "complaints", "honest"]

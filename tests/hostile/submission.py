@@ -4,14 +4,12 @@ import copy
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-
-from lecturelib.grading.lms import printable
 
 LAB = "lab02"
 COURSE = Path(__file__).parents[2]
@@ -151,13 +149,6 @@ def in_functions(name: str, group: str, sources: Mapping[str, str], *, start: st
             add(notebook, start, "imports")
 
     return from_notebook(name, group, change, **expected)
-
-
-def find_record(case: Case, found: Iterable):
-    """The case's Record among others: its student's name may have been made safe, its file says how it was found."""
-    name = printable(case.name)
-    (record,) = (r for r in found if name in r.file.split("/")[:-1] or r.file == name)
-    return record
 
 
 def complaints(case: Case, record) -> list[str]:

@@ -16,7 +16,8 @@ from honest import as_file, edited, failures, honest_submissions
 from planted import leaks, plant
 from variants import renamed, variants
 
-from lecturelib.grading.exercises import exercises_of
+from lecturelib.grading.calling import Caller
+from lecturelib.grading.exercises import exercises_of, generator, run
 from lecturelib.grading.records import Item, Record
 
 CHECKS = exercises_of(submission.COURSE / "solutions" / "lab02" / "checks.py")
@@ -169,6 +170,22 @@ def test_renaming_changes_names_alone():
     new = renamed("def f(x):\n    y = x  # y\n    return y", random.Random(0))
     assert "x  # y" in new
     assert "return y" not in new
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_every_variant_is_right(name):
+    base: dict = {}
+    for one in solved().cells:
+        if one.id in ("imports", "layers") or one.id.startswith("write-"):
+            exec(one.source, base)
+    for number, source in enumerate(variants(name)):
+        for text in (source, renamed(source, random.Random(number))):
+            namespace = dict(base)
+            exec(text, namespace)
+            for check in (c for c in CHECKS if c.name == name):
+                for seed in range(2):
+                    result = run(check, Caller(namespace, seed), generator(check.name, check.hidden, seed))
+                    assert result.status == "passed", (result.hint, text)
 
 
 @pytest.mark.slow
