@@ -77,10 +77,10 @@ def _draw_nothing() -> None:
     lecturelib.show.show = lecturelib.show.animate = lambda *_, **__: None
 
 
-def move_in(confined: bool, folder: str | None) -> None:
-    """A fresh working folder that holds the released lab's files."""
+def move_in(confined: bool, folder: str | None, place: str) -> None:
+    """A fresh working folder that holds the released lab's files; in `place` where there are no walls."""
     source = LAB if confined else folder
-    home = "/tmp/work" if confined else tempfile.mkdtemp(prefix="grading-")
+    home = "/tmp/work" if confined else tempfile.mkdtemp(prefix="grading-", dir=place)
     os.makedirs(home, exist_ok=True)
     if source and os.path.isdir(source):
         shutil.copytree(source, home, dirs_exist_ok=True)

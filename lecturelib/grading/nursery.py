@@ -202,7 +202,7 @@ def _program(channel: socket.socket, wanted: dict, shell) -> None:
     for handle in range(3):
         os.dup2(nowhere, handle)
     os.close(nowhere)
-    inmate.move_in(wanted["confined"], wanted.get("folder"))
+    inmate.move_in(wanted["confined"], wanted["folder"], wanted["home"])
     if wanted["confined"]:
         names = ("cpu_seconds", "data_mb", "processes", "files", "file_mb")
         confine.limit(**{name: wanted[name] for name in names})

@@ -112,7 +112,8 @@ class Sandbox:
         """Fork a program; SandboxError when the nursery is not there."""
         mine, theirs = socket.socketpair()
         control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        wanted = asdict(limits) | {"confined": self.confined, "folder": str(self.folder) if self.folder else None}
+        folder = str(self.folder) if self.folder else None
+        wanted = asdict(limits) | {"confined": self.confined, "folder": folder, "home": self.home}
         if cpu_seconds is not None:
             wanted["cpu_seconds"] = cpu_seconds
         try:

@@ -273,3 +273,4 @@ def test_without_walls_programs_run_too(tmp_path):
         with pytest.raises(Ended, match="endless"):
             run(program, "while True: pass", seconds=0.3)
         program.close()
+    assert not os.path.exists(sandbox.home)  # and with it the programs' folders
