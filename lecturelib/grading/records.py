@@ -1,7 +1,6 @@
 """What grading one submission came to: a record, one JSON file a student, from which all else is made."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -138,8 +137,3 @@ def read(path: str | Path) -> Record:
 def read_all(folder: str | Path) -> list[Record]:
     """All records of a lab, by student."""
     return [read(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith(".")]
-
-
-def find(records: Iterable[Record], student: str) -> Record | None:
-    """The student's record, None where there is none."""
-    return next((record for record in records if record.student == student), None)

@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
     }  # fmt: skip
 
 
-def bubblewrap(folder: Path | None) -> list[str]:
+def bubblewrap(folder: Path | None = None) -> list[str]:
     """The command line up to the program's own."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
