@@ -2,21 +2,17 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from serving import TOKEN, served
 
 from lecturelib import launch, notebooks
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run"]  # fmt: skip
-TOKEN = "for-the-test"
 IDLE = "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
 
 
@@ -89,38 +85,9 @@ def server(tmp_path_factory):
     shutil.copytree(notebooks.FOLDER, root / "notebooks")
     if (labs := launch.course_root() / "labs").is_dir():
         shutil.copytree(labs, root / "labs")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
     launch.prepare()
-    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTERLAB_SETTINGS_DIR": "settings",
-               "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTER_RUNTIME_DIR": "runtime"}  # fmt: skip
-    env = launch.environment(TOKEN) | {name: str(home / folder) for name, folder in folders.items()}
-    env |= {"LECTURELIB_PROFILE": "smoke", "OMP_NUM_THREADS": "1"}
-    log = home / "log.txt"
-    with open(log, "w") as out:
-        process = subprocess.Popen(
-            [*launch.command(root, port), "--LabApp.expose_app_in_browser=True"],
-            cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-        )  # fmt: skip
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, f"JupyterLab did not start:\n{log.read_text()}"
-                time.sleep(0.5)
-        else:
-            pytest.fail(f"JupyterLab did not answer within a minute:\n{log.read_text()}")
+    with served(root, home, "--LabApp.expose_app_in_browser=True", LECTURELIB_PROFILE="smoke") as address:
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,6 @@
 
 import csv
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from playwright.sync_api import Page, expect
+from serving import TOKEN, served
 
 from lecturelib import launch
 from lecturelib.grading.course import Course, read_course
@@ -23,7 +20,6 @@ from lecturelib.grading.records import Item, Open, Record
 from lecturelib.grading.release import release
 
 ROOT = launch.course_root()
-TOKEN = "for-the-test"
 expect.set_options(timeout=20_000)  # of a machine with much else to do
 ANSWERS = {
     "student01": "It may have learned to copy: $x \\mapsto x$. I would look at *new* digits.",
@@ -118,38 +114,8 @@ def graded(course: Course) -> list[Record]:
 def address(course, tmp_path_factory):
     """Of a Jupyter server in the course's folder."""
     home = tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    env = launch.environment(TOKEN) | {"JUPYTER_CONFIG_DIR": str(home / "config"), "OMP_NUM_THREADS": "1"}
-    env |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
-    with open(home / "log.txt", "w") as out:
-        process = subprocess.Popen(
-            launch.command(course.root, port),
-            cwd=course.root,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/formgrader/api/status?token={TOKEN}", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, (home / "log.txt").read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail(f"formgrader did not answer within a minute:\n{(home / 'log.txt').read_text()}")
+    with served(course.root, home, answers="/formgrader/api/status") as address:
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @pytest.fixture

@@ -343,6 +343,20 @@ def test_a_full_disk_is_named_and_the_run_goes_on_later(fresh):
     assert read(fresh)["right"].score == 8
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can make a disk that is read-only")
+def test_results_that_are_read_only_are_named(fresh):
+    submit(fresh, fresh / "in", "right")
+    results = fresh / "results" / LAB
+    results.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(results)]).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        refused(fresh, "Read-only file system", "--submissions", str(fresh / "in"))
+        assert not (fresh / "autograded").exists()
+    finally:
+        subprocess.run(["umount", "--lazy", str(results)], check=True)
+
+
 def test_a_damaged_result_is_named(course):
     (course / "results" / LAB / "right.json").write_text("{")
     done = grade(course)
