@@ -121,9 +121,10 @@ def release(
 
     if bundle is not None:
         typer.echo(pack(launch.course_root(), bundle, labs))
-    elif not labs:
+        return
+    if not labs:
         raise ValueError("name the labs to release, as in: lecturelib release lab02")
-    for name in labs or () if bundle is None else ():
+    for name in labs:
         typer.echo(f"released {release(launch.course_root(), name, force=force)}")
 
 

@@ -165,7 +165,8 @@ def _judge_angles(call, d: int, k: int, rng: torch.Generator) -> None:
     if k > 1:
         wrong["only the largest angle; all k are asked for"] = right[-1]
     compare(call("principal_angles", a, b), right, wrong, tolerance=1e-2, what="the angles")
-    mixed = torch.randn(k, k, generator=rng) @ a  # another basis of the same space
+    turned, _ = torch.linalg.qr(torch.randn(k, k, generator=rng))
+    mixed = torch.linspace(0.5, 2, k)[:, None] * turned @ a  # another basis of the same space, and not a skew one
     again = call("principal_angles", a, mixed)
     compare(again, torch.zeros(k), tolerance=0.5, what="the angle between two bases of one space")
     itself = call("principal_angles", a, a)

@@ -141,9 +141,7 @@ class Pool:
 
     def _fill(self, queue: deque[Job], again: deque[Job], most: int) -> None:
         """Hand out what there is: second tries only when nothing else runs, and one at a time."""
-        if not self.sandbox.alive():
-            self.sandbox.stop()
-            self.sandbox.start()
+        self.sandbox.keep_alive()
         self.workers = [w for w in self.workers if not w.gone]
         while len(self.workers) < min(self.size, most):
             self.workers.append(Worker(self.lab, self.checks, self.sandbox, self.materials))
@@ -192,9 +190,7 @@ def grade_elsewhere(job: Job, materials: Materials, confined: bool) -> tuple[dic
         _HERE.clear()
         _HERE[key] = Pool(materials, 1, confined=confined).__enter__()
     here = _HERE[key]
-    if not here.sandbox.alive():
-        here.sandbox.stop()
-        here.sandbox.start()
+    here.sandbox.keep_alive()
     for _ in range(2):  # what was late may be late once; a worker of a cluster should have one thread
         record, notebook = grade(job, here.lab, here.checks, here.sandbox, materials.limits)
         if not was_late(record):

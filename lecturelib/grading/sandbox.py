@@ -78,9 +78,11 @@ class Sandbox:
             )  # fmt: skip
         os.close(life)
 
-    def alive(self) -> bool:
-        """Whether the nursery runs."""
-        return self.process is not None and self.process.poll() is None
+    def keep_alive(self) -> None:
+        """Start the nursery again, at the same address, where it has ended."""
+        if self.process is None or self.process.poll() is not None:
+            self.stop()
+            self.start()
 
     def stop(self) -> None:
         """End everything inside."""

@@ -471,3 +471,14 @@ def test_an_imaginary_part_is_no_right_answer():
     compare(torch.tensor([2 + 3j]), torch.tensor([2 + 3j]))
     with pytest.raises(Mistake, match="is wrong"):
         compare(torch.tensor([2 + 3j]), torch.tensor([2 + 4j]))
+
+
+def test_a_curved_function_has_a_right_gradient():
+    """Where the third derivative is large beside the first, plain differences over 0.01 miss by a tenth."""
+
+    def bump(x):
+        return torch.exp(-((20 * x) ** 2)).sum()
+
+    check_gradient(Caller({"bump": bump}), "bump", torch.full((20,), 0.02))
+    with pytest.raises(Mistake, match="gradient"):
+        check_gradient(Caller({"bump": lambda x: bump(x) + 0.2 * bump(x.detach())}), "bump", torch.full((20,), 0.02))
