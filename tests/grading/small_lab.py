@@ -49,9 +49,9 @@ def learn(call, rng):
 def learns(call, rng):
     x, y = _data(256, rng)
     model = call("make_model")
-    for _ in range(60):
-        loss = call("train_step", model, x, y)
-    outcome("loss after 60 steps", loss, "the loss does not fall as it should")
+    losses = [call("train_step", model, x, y) for _ in range(60)]
+    # the worst of the last 20: without zero_grad the loss swings, and one step may be a lucky one
+    outcome("loss after 60 steps", max(losses[-20:]), "the loss does not fall as it should")
 '''
 DOUBLE = "def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
 LEARN = '''class Game:

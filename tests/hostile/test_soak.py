@@ -96,7 +96,7 @@ def test_nothing_is_left_behind_and_nothing_grows(tmp_path, capsys):
     assert {s: score for s, score in honest.items() if score != 30} == {}
     assert len(scores) == len(work)
     assert not any(map(psutil.pid_exists, workers))
-    assert psutil.Process().num_fds() == handles
+    assert psutil.Process().num_fds() <= handles  # fewer when another test's are given back meanwhile
     assert {
         n for n in set(os.listdir(tempfile.gettempdir())) - before if n.startswith(("lecturelib-", "grading-"))
     } == set()
