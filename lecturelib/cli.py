@@ -9,6 +9,7 @@ from rich.table import Table
 
 import lecturelib
 from lecturelib import launch
+from lecturelib.cli_experiments import COMMANDS as EXPERIMENTS
 from lecturelib.cli_grading import COMMANDS
 
 # The rooms that import torch are imported inside their command, so that the others start at once.
@@ -32,6 +33,8 @@ notebooks = typer.Typer(no_args_is_help=True, help="Execute and check the lectur
 data = typer.Typer(no_args_is_help=True, help="List, fetch and verify data sets.")
 app.add_typer(notebooks, name="notebooks")
 app.add_typer(data, name="data")
+for command in EXPERIMENTS:
+    app.command()(command)
 for command in COMMANDS:
     app.command(rich_help_panel="For teachers")(command)
 

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from lecturelib import runtime
 from lecturelib.checkpoint import CheckpointError, check_fit, fill, load_tensors, save_tensors
 
+# So many losses are put into one block. Each in a block of its own would lie where a batch has just been freed, and the
+# next batch would need new memory: a third of a gigabyte in 500 steps on batches of 200 MNIST digits.
+PACK = 128
+
 
 @dataclass
 class History:
@@ -36,8 +40,11 @@ class History:
     def add(self, number: int, losses: dict[str, Tensor]) -> None:
         """Log the losses of one step."""
         for name, value in losses.items():
-            self.losses.setdefault(name, []).append(value)
+            values = self.losses.setdefault(name, [])
+            values.append(value)
             self.numbers.setdefault(name, []).append(number)
+            if len(values) % PACK == 0:
+                values[-PACK:] = torch.stack(values[-PACK:]).unbind()
 
 
 @dataclass

@@ -47,6 +47,15 @@ def device() -> torch.device:
     return _device(os.environ.get("LECTURELIB_DEVICE"))
 
 
+def machine() -> str:
+    """What this machine is, in words that name neither host nor owner: cores, threads in use, and the GPU if any."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads, where = torch.get_num_threads(), device()
+    words = f"{cores} CPU core{'s' if cores > 1 else ''}, {threads} thread{'s' if threads > 1 else ''}"
+    gpu = {"cuda": lambda: torch.cuda.get_device_name(where), "mps": lambda: "Apple GPU"}.get(where.type)
+    return f"{words}, {'no GPU' if gpu is None else gpu()}"
+
+
 def shifted(n: int) -> int:
     """A seed, shifted by LECTURELIB_SEED, so that `lecturelib notebooks run --seeds N` can measure the spread."""
     shift = os.environ.get("LECTURELIB_SEED") or "0"

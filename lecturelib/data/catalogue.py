@@ -13,6 +13,7 @@ from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.data.toys import toys
+from lecturelib.data.trajectories import trajectories
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ _OFFLINE = [
     Entry("photos", "real photographs and patches of them", "10, or any number of patches",
           "scikit-image, scikit-learn", "public domain, CC0 and CC BY", "bundled"),
     Entry("toys", "densities in one and two dimensions", "any", "drawn", "MIT", "drawn"),
+    Entry("trajectories", "the way of a pen that writes digits or letters", "any", "drawn from pen strokes", "MIT",
+          "drawn"),
 ]  # fmt: skip
 
 _LOADERS: dict[str, Callable[..., Data]] = {
@@ -52,6 +55,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "mnist": downloads.mnist,
     "photos": photos,
     "toys": toys,
+    "trajectories": trajectories,
 }
 
 

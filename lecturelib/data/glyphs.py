@@ -15,6 +15,7 @@ from lecturelib.data.strokes import POINTS, bones, read_shape
 from lecturelib.data.tensors import Data, DataError
 
 KINDS = {"digits": string.digits, "letters": string.ascii_lowercase, "all": string.digits + string.ascii_lowercase}
+SHAPES = DIGITS | LETTERS
 FONTS = (
     *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
     *(f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -65,8 +66,8 @@ def glyphs(
         rng = torch.Generator().manual_seed((2 * seed + (split == "test")) * 1_000_003 + i)
         label = torch.randint(len(KINDS[kind]), (CHUNK,), generator=rng)
         typed = torch.rand(CHUNK, generator=rng) < TYPED
-        points = torch.where(typed[:, None, None], _type(kind, label, rng), _pen(kind, label, rng))
-        points, hand = _warp(points, rng)
+        points = torch.where(typed[:, None, None], _type(kind, label, rng), pen_points(kind, label, rng)[0])
+        points, hand = warp(points, rng)
         here = slice(start, min(n, start + CHUNK))
         count = here.stop - here.start
         width = (2.5 * torch.exp(0.28 * torch.randn(CHUNK, generator=rng))).clamp(1.6, 5.5)
@@ -83,7 +84,7 @@ def glyphs(
 @cache
 def _pen_shapes(kind: str) -> tuple[Tensor, Tensor, list[int]]:
     """Control points (shapes, c, 2) and weights (shapes, POINTS, c) of all classes, and how many each class has."""
-    texts = [(DIGITS | LETTERS)[c] for c in KINDS[kind]]
+    texts = [SHAPES[c] for c in KINDS[kind]]
     shapes = [read_shape(text) for of_class in texts for text in of_class]
     control = pad_sequence([torch.from_numpy(c).float() for c, _ in shapes], batch_first=True)
     weights = pad_sequence([torch.from_numpy(w.T).float() for _, w in shapes], batch_first=True).mT
@@ -109,15 +110,16 @@ def _type(kind: str, label: Tensor, rng: torch.Generator) -> Tensor:
     return points[_pick(label, counts, rng)]
 
 
-def _pen(kind: str, label: Tensor, rng: torch.Generator) -> Tensor:
+def pen_points(kind: str, label: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """POINTS points (n, POINTS, 2) along a pen's strokes for each label, and the index of the shape they follow."""
     control, weights, counts = _pen_shapes(kind)
     which = _pick(label, counts, rng)
     unsteady = 0.02 + 0.04 * torch.rand(len(label), 1, 1, generator=rng)
     moved = control[which] + unsteady * torch.randn(len(label), *control.shape[1:], generator=rng)
-    return torch.bmm(weights[which], moved)
+    return torch.bmm(weights[which], moved), which
 
 
-def _warp(points: Tensor, rng: torch.Generator) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+def warp(points: Tensor, rng: torch.Generator) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Random proportions, waves, aspect, slant and turn of points (n, POINTS, 2); the last three are returned too."""
     n = len(points)
     low, high = points.amin(1, keepdim=True), points.amax(1, keepdim=True)

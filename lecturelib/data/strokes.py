@@ -56,6 +56,13 @@ def read_shape(text: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([control for control, _, _ in strokes]), out
 
 
+def stroke_numbers(text: str) -> np.ndarray:
+    """Which stroke of the shape each of its POINTS points lies on, from 0: (POINTS,)."""
+    marks = [len(stroke.split()) for stroke in text.split("/")]
+    _, weights = read_shape(text)
+    return np.repeat(np.arange(len(marks)), marks)[np.abs(weights).argmax(1)]
+
+
 @cache
 def bones(font: str, character: str) -> np.ndarray:
     """POINTS points (POINTS, 2) along the skeleton of a character in one of matplotlib's fonts, in a unit box."""

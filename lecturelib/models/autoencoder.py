@@ -55,9 +55,13 @@ class Autoencoder(Model):
         """The reconstruction x^ = g(f(x)) of x, of the shape of x."""
         return self.decode(self.encode(x))
 
+    def errors(self, h: Tensor, x: Tensor) -> Tensor:
+        """The error of each example when x is rebuilt from h: (n, code), (n, *shape) -> (n,)."""
+        return self.error(self.decoder(h), x)
+
     def loss(self, x: Tensor, *_: Tensor) -> dict[str, Tensor]:
         """Mean reconstruction error per example; labels in the batch are not looked at."""
-        return {"loss": self.error(self.decoder(self.encode(x)), x).mean()}
+        return {"loss": self.errors(self.encode(x), x).mean()}
 
 
 def dense(
@@ -107,6 +111,10 @@ class TiedAutoencoder(Model):
         """The reconstruction of x, of the shape of x."""
         return self.decode(self.encode(x)).view_as(x)
 
+    def errors(self, h: Tensor, x: Tensor) -> Tensor:
+        """The error of each example when x is rebuilt from h: (n, code), (n, ...) -> (n,)."""
+        return self.error(F.linear(h, self.W.T, self.c), x.flatten(1))
+
     def loss(self, x: Tensor, *_: Tensor) -> dict[str, Tensor]:
         """Mean reconstruction error per example."""
-        return {"loss": self.error(F.linear(self.encode(x), self.W.T, self.c), x.flatten(1)).mean()}
+        return {"loss": self.errors(self.encode(x), x).mean()}

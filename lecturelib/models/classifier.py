@@ -1,5 +1,7 @@
 """A small convolutional classifier: filters, ReLU, pooling, and a linear layer on the features that are left."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,3 +64,22 @@ class ConvClassifier(Model):
     def accuracy(self, data: Data) -> float:
         """The share of the pictures data.x whose most likely class is data.y."""
         return (self.predict(data.x) == data.y.to(self.device)).float().mean().item()
+
+
+class Augmented(Model):
+    """A classifier that is trained on changed copies: in each step it sees transform(x) with the label of x.
+
+    transform: (n, ...) -> (n, ...), drawn anew in each call, as `lecturelib.data.augment.RandomAffine`.
+    """
+
+    def __init__(self, classifier: Model, transform: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.classifier, self.transform = classifier, transform
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of the unchanged x."""
+        return self.classifier(x)
+
+    def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """The classifier's loss on the changed copies."""
+        return self.classifier.loss(self.transform(x), y)

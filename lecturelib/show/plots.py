@@ -57,6 +57,20 @@ def images(
     return figure
 
 
+def mosaic(x: Tensor, columns: int = 16, gap: int = 1, fill: float = 1.0) -> Tensor:
+    """Grey pictures (n, h, w) side by side in one, with lines of `fill` between them: (height, width).
+
+    Far faster to draw than `images`: one picture instead of n.
+    """
+    n, h, w = x.shape
+    rows = -(-n // columns)
+    sheet = torch.full((rows * (h + gap) + gap, columns * (w + gap) + gap), fill)
+    for i, picture in enumerate(x.detach().float().cpu()):
+        top, left = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
+        sheet[top : top + h, left : left + w] = picture
+    return sheet
+
+
 def image_rows(rows: Mapping[str, Tensor], size: float = 0.9, limits: tuple[float, float] = (0, 1)) -> Figure:
     """Rows of pictures, each (n, ...) with its name at the left: originals over their reconstructions."""
     columns = max(len(x) for x in rows.values())

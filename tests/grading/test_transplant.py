@@ -25,7 +25,7 @@ def steps(result, *kinds: str) -> dict[str, str]:
 def test_the_released_lab_is_read():
     assert LAB.open_questions == {"open": 5.0}
     assert LAB.release == LAB.notebook.metadata.lecturelib.sha256 != ""
-    with pytest.raises(LabError, match="there is no lab 'lab99' in .*; there are: lab02"):
+    with pytest.raises(LabError, match="there is no lab 'lab99' in .*; there are: lab01, lab02"):
         lab_source(ROOT, "lab99")
 
 

@@ -11,16 +11,17 @@ HOUSE = Path(__file__).parents[2] / "lecturelib"
 FILES = sorted(HOUSE.rglob("*.py"))
 SLOW = {"torchvision", "torchmetrics", "sklearn", "skimage", "distributed"}  # imported where they are used
 FREE = {"matplotlib"}  # slow where only its fonts are wanted, at the top where it draws
-LATE = {"", "cli", "cli_grading", "doctor"}  # hands names on; starts fast; reports what cannot be imported
+# hands names on; start fast; reports what cannot be imported
+LATE = {"", "cli", "cli_experiments", "cli_grading", "doctor"}
 
 # from the ground up; a room may import its own floor's files (checked for circles) and those below
 FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
-    {"resume", "training", "games", "metrics"},
-    {"models", "show", "experiments"},
+    {"resume", "training", "games", "metrics", "gabor", "record"},
+    {"models", "show", "experiments", "studies"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
-    {"cli_grading"},
+    {"cli_grading", "cli_experiments"},
     {"cli"},
 ]
 

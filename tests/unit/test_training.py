@@ -16,6 +16,7 @@ import lecturelib
 from lecturelib.checkpoint import CheckpointError, load_tensors
 from lecturelib.data.tensors import Data
 from lecturelib.model import Model, Turn
+from lecturelib.resume import History
 from lecturelib.training import TrainingError, cosine, fit, train
 
 
@@ -385,3 +386,11 @@ def test_torch_compile_gives_the_same_losses(data):
         return fit(Plain(), data, 5, batch_size=8, **options)["loss"]
 
     assert torch.allclose(losses(compile=True), losses(), rtol=1e-4)
+
+
+def test_losses_lie_together_so_that_they_pin_no_memory():
+    history = History()
+    for i in range(300):
+        history.add(i, {"loss": torch.tensor(float(i))})
+    assert history["loss"].tolist() == list(range(300))
+    assert len({value.untyped_storage().data_ptr() for value in history.losses["loss"][:256]}) == 2

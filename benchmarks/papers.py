@@ -1,0 +1,146 @@
+"""What the papers report on real data, computed again: one row a number, over several seeds, written as JSON.
+
+    python benchmarks/papers.py                          # which rows there are, and what is there
+    python benchmarks/papers.py mnist_denoising ...      # compute rows; stopped and started again, it goes on
+    python benchmarks/papers.py --table                  # write the table into benchmarks/README.md
+
+Needs MNIST: `lecturelib data get mnist`, or LECTURELIB_DATA with a folder that has it.
+A row is an entry of ROWS; its results are benchmarks/results/papers/ROW.json.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lecturelib import record
+from lecturelib.data import DataError, load
+from lecturelib.experiments import EXPERIMENTS
+from lecturelib.studies import Study
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "papers"
+README = HERE / "README.md"
+BEGIN, END = "<!-- papers: begin -->", "<!-- papers: end -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A number from a paper, the experiment that is to reach it, and how the two differ."""
+
+    experiment: str  # its name; that of the row and of its file too
+    what: str
+    figure: str  # of the experiment, the one that the paper reports
+    paper: str  # what the paper has, with its error
+    source: str
+    differences: str
+    beside: str = ""  # a further figure for the table
+
+
+ROWS = [
+    Row(
+        "mnist_contractive",
+        "contractive autoencoder, its code the hidden layer of an MLP",
+        "test error in %",
+        "1.14",
+        "Rifai et al. 2011",
+        "2000 units; Adam with a falling learning rate for a fixed number of steps instead of gradient descent with "
+        "early stopping",
+        beside="validation error in %",
+    ),
+    Row(
+        "mnist_denoising",
+        "stacked denoising autoencoder, three layers",
+        "test error in %",
+        "1.28 ± 0.22",
+        "Vincent et al. 2010, table 3",
+        "1000 units a layer; Adam with a falling learning rate for a fixed number of steps instead of gradient descent "
+        "with early stopping",
+        beside="validation error in %",
+    ),
+    Row(
+        "mnist_scratch",
+        "the same three layers without pretraining",
+        "test error in %",
+        "–",
+        "–",
+        "ours, for comparison",
+        beside="validation error in %",
+    ),
+]
+
+
+def study(row: Row, seeds: int) -> Study:
+    """The row's experiment over seeds 0, 1, ..."""
+    command = f"python benchmarks/papers.py {row.experiment} --seeds {seeds}"
+    return Study(row.experiment, row.what, {row.experiment: EXPERIMENTS[row.experiment]}, tuple(range(seeds)), command)
+
+
+def compute(rows: list[Row], seeds: int) -> None:
+    """Compute rows and write their results; DataError where MNIST is missing."""
+    load("mnist", split="test")  # an error now rather than after an hour
+    for row in rows:
+        path = RESULTS / f"{row.experiment}.json"
+        print(f"wrote {study(row, seeds).run(path, progress=Path('runs') / 'papers' / row.experiment)}", flush=True)
+
+
+def table() -> str:
+    """All rows as a table in Markdown; those without results say so."""
+    head = "| what | in the paper, % | here, % | validation, % | seeds | minutes a seed | source | what differs |"
+    lines = [head, "|---" * (head.count("|") - 1) + "|"]
+    machines = set()
+    for row in ROWS:
+        path = RESULTS / f"{row.experiment}.json"
+        reached = ["not computed", "–", "–", "–"]
+        if path.exists():
+            kept = record.read(path)
+            arm = kept["arms"][row.experiment]
+            machines.add(kept["machine"])
+            spread = [f"{arm['spread'][name]['mean']:.2f} ± {arm['spread'][name]['std']:.2f}" for name in
+                      (row.figure, row.beside) if name]  # fmt: skip
+            minutes = sum(arm["cpu_seconds"]) / len(arm["cpu_seconds"]) / 60
+            reached = [spread[0], (spread[1:] or ["–"])[0], str(len(kept["seeds"])), f"{minutes:.0f}"]
+        lines.append("| " + " | ".join([row.what, row.paper, *reached, row.source, row.differences]) + " |")
+    text = "\n".join(lines)
+    if machines:
+        text += (
+            "\n\nHere: mean ± standard deviation over the seeds; settings were chosen by the validation error. "
+            f"Minutes of processor time on {' and on '.join(sorted(machines))}."
+        )
+    return text
+
+
+def write_table() -> None:
+    """Put the table between its marks in README.md."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Compute, write the table, or list."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    rows = {row.experiment: row for row in ROWS}
+    try:
+        if options.seeds < 1:
+            raise ValueError(f"--seeds is {options.seeds}; at least 1 is needed")
+        wanted = [record.named(name, rows, "row") for name in options.rows]
+        if wanted:
+            compute(wanted, options.seeds)
+    except (DataError, ValueError) as error:
+        print(f"papers: {error}", file=sys.stderr)
+        return 1
+    if options.table or options.rows:
+        write_table()
+    else:
+        print(table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
+
+from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.few_labels import (
+    Convolutional,
+    FewLabels,
+    FineTuned,
+    FromScratch,
+    Pretrained,
+    UntrainedCode,
+)
+from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
+from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
+from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
+from lecturelib.record import named
+
+__all__ = [
+    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FewLabels", "FineTuned", "FromScratch",
+    "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
+]  # fmt: skip
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "glyphs_autoencoder": GlyphsAutoencoder(),
+    "glyphs_classifier": GlyphsClassifier(),
+    "glyphs_clusters": DeepClusters(),
+    "mnist_contractive": ContractiveFeatures(),
+    "mnist_denoising": StackedDenoising(),
+    "mnist_scratch": PretrainedClassifier(pretrain_steps=0),
+    "mnist_clusters": DeepClusters(source="mnist"),
+}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of that name; ValueError, with near matches, for another."""
+    return named(name, EXPERIMENTS, "experiment")

@@ -1,0 +1,55 @@
+"""Every study by its name: what `lecturelib study NAME` computes; its record lies beside this file as NAME.json."""
+
+from lecturelib.experiments import (
+    Clustering,
+    Convolutional,
+    DeepClusters,
+    FewLabels,
+    FineTuned,
+    FromScratch,
+    Pretrained,
+    UntrainedCode,
+)
+from lecturelib.record import named
+from lecturelib.studies.running import Study, cheapest, read
+
+__all__ = ["STUDIES", "Study", "cheapest", "read", "study"]
+
+_CLUSTERING = Study(
+    "clustering",
+    "deep clustering, with transformed copies and without, against k-means on pixels: drawn digits, real 8 x 8 digits",
+    {
+        f"{source}, {method}": arm
+        for source in ("glyphs", "digits")
+        for method, arm in {
+            "k-means on pixels": Clustering(source=source),
+            "deep": DeepClusters(source=source, transformed=False),
+            "deep, transformed copies": DeepClusters(source=source),
+        }.items()
+    },
+)
+
+_FEW_LABELS = Study(
+    "few_labels",
+    "accuracy from 1 to 500 named digits per class: pixels, pretrained codes, networks from scratch, changed copies",
+    {
+        "pixels": FewLabels(),
+        "untrained code": UntrainedCode(),
+        "pretrained": Pretrained(),
+        "self-taught": Pretrained(kind="letters"),
+        "from scratch": FromScratch(),
+        "fine-tuned": FineTuned(),
+        "convolutional": Convolutional(),
+        "from scratch, changed": FromScratch(changed=True, steps=(800, 800, 800, 800, 1500)),
+        "fine-tuned, changed": FineTuned(changed=True, steps=(800, 800, 800, 800, 1500)),
+        "convolutional, changed": Convolutional(changed=True, steps=(150, 200, 300, 600, 900)),
+    },
+    seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
+)
+
+STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS)}
+
+
+def study(name: str) -> Study:
+    """The study of that name; ValueError, with near matches, for another."""
+    return named(name, STUDIES, "study")

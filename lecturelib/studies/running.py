@@ -1,0 +1,129 @@
+"""A study: several experiments, the arms, each over several seeds; too long for a lecture, so it is kept as JSON.
+
+    STUDIES["clustering"].point("glyphs, k-means on pixels", seed=0)     # one of its points, live
+    read("clustering")["arms"]["glyphs, k-means on pixels"]["figures"]   # what the whole came to
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lecturelib import record
+from lecturelib.experiments import Experiment, run
+
+FOLDER = Path(__file__).parent
+PROGRESS = Path("runs") / "studies"  # where an unfinished study is kept, from where the command was called
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arms by name, each an experiment, and the seeds that each is run with; the same seed pairs the arms."""
+
+    name: str
+    what: str
+    arms: Mapping[str, Experiment]
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    command: str = ""  # what computes it, where that is not `lecturelib study NAME`
+
+    def point(self, arm: str, seed: int, out: str | Path | None = None, *, progress: bool = True) -> dict[str, float]:
+        """Run one arm with one seed and return its figures; `out` keeps checkpoints, from which it goes on."""
+        experiment = record.named(arm, self.arms, f"arm of the study {self.name!r}")
+        return run(experiment, out, seed=seed, name=arm, progress=progress).figures
+
+    def run(
+        self,
+        path: str | Path | None = None,  # of the record; by default the one that is committed
+        *,
+        progress: str | Path | None = None,  # folder for what is unfinished; by default runs/studies/NAME
+        fresh: bool = False,  # forget what is unfinished
+        say: Callable[[str], None] = print,
+    ) -> Path:
+        """Compute every point that is not there yet, and write the record once all are; returns its path.
+
+        Points are kept one by one in `progress`, and the checkpoints of the one at work, so that a study that was
+        killed goes on; points that were computed with other settings or versions are computed again.
+        """
+        path = FOLDER / f"{self.name}.json" if path is None else Path(path)
+        progress = PROGRESS / self.name if progress is None else Path(progress)
+        if fresh and progress.exists():
+            _clear(progress)
+        points = self._kept(progress / "points.json", say)
+        for seed in self.seeds:  # all arms of a seed first, so that an early look compares like with like
+            for number, arm in enumerate(self.arms):
+                key = f"{arm}; seed {seed}"
+                if key in points["points"]:
+                    continue
+                started, used = time.perf_counter(), time.process_time()
+                checkpoints = progress / f"arm{number}-seed{seed}"
+                figures = self.point(arm, seed, checkpoints, progress=False)
+                spent = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}
+                points["points"][key] = {"figures": figures, **{k: round(v, 2) for k, v in spent.items()}}
+                record.write(progress / "points.json", points)
+                shutil.rmtree(checkpoints)
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                say(f"{key}: {shown}  ({spent['cpu_seconds']:.0f} s of processor time)")
+        record.write(path, self._record(points))
+        _clear(progress)
+        return path
+
+    def _kept(self, path: Path, say: Callable[[str], None]) -> dict:
+        settings = {arm: experiment.settings() for arm, experiment in self.arms.items()}
+        new = record.plain({"study": self.name, "arms": settings, **record.circumstances()})
+        if path.exists():
+            old = record.read(path)
+            if all(old.get(key) == value for key, value in new.items() if key != "machine"):
+                return old
+            say(f"{path} has points of other settings or versions: computing all of them again")
+            _clear(path.parent)
+        record.write(path, new | {"points": {}})
+        return record.read(path)
+
+    def _record(self, kept: dict) -> dict:
+        arms = {}
+        for arm, settings in kept["arms"].items():
+            points = [kept["points"][f"{arm}; seed {seed}"] for seed in self.seeds]
+            figures = {name: [point["figures"][name] for point in points] for name in points[0]["figures"]}
+            arms[arm] = {
+                "settings": {name: value for name, value in settings.items() if name != "seed"},
+                "figures": figures,
+                "spread": {name: record.spread(values) for name, values in figures.items()},
+                **{key: [point[key] for point in points] for key in ("seconds", "cpu_seconds")},
+            }
+        return {
+            "study": self.name,
+            "what": self.what,
+            "command": self.command or f"lecturelib study {self.name}",
+            "seeds": list(self.seeds),
+            **{key: kept[key] for key in ("machine", "profile", "versions")},
+            **{key: round(sum(sum(arm[key]) for arm in arms.values()), 1) for key in ("seconds", "cpu_seconds")},
+            "arms": arms,
+        }
+
+
+def _clear(progress: Path) -> None:
+    """Take away what a study kept there, and nothing else."""
+    for folder in progress.glob("arm*-seed*"):
+        shutil.rmtree(folder)
+    (progress / "points.json").unlink(missing_ok=True)
+    if not any(progress.iterdir()):
+        progress.rmdir()
+
+
+def read(name: str, folder: str | Path = FOLDER) -> dict:
+    """The record of a study; ValueError, naming the command, when there is none yet."""
+    try:
+        return record.read(Path(folder) / f"{name}.json")
+    except FileNotFoundError:
+        raise ValueError(f"the study {name!r} has no record yet: compute it with `lecturelib study {name}`") from None
+
+
+def cheapest(kept: Mapping) -> tuple[str, int]:
+    """The arm and the seed whose point took the least processor time, of a record."""
+    costs = {
+        (arm, seed): seconds
+        for arm, values in kept["arms"].items()
+        for seed, seconds in zip(kept["seeds"], values["cpu_seconds"], strict=True)
+    }
+    return min(costs, key=costs.get)

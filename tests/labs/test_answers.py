@@ -1,0 +1,176 @@
+"""Every lab: its solution and other right answers pass, known wrong ones are rejected by name."""
+
+import functools
+import importlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from answers import BROKEN, NONSENSE
+
+from lecturelib.grading.calling import Caller
+from lecturelib.grading.exercises import exercises_of, generator, run
+
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
+GIVEN = {"imports", "layers", "log-components"}  # cells of a lab that its functions need
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab's solved notebook, its checks, and its known answers in LAB_answers.py."""
+
+    name: str
+
+    @functools.cached_property
+    def notebook(self):
+        return nbformat.read(SOLUTIONS / self.name / f"{self.name}.ipynb", as_version=4)
+
+    @functools.cached_property
+    def checks(self) -> list:
+        return exercises_of(SOLUTIONS / self.name / "checks.py")
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(e.name for e in self.checks))
+
+    @functools.cached_property
+    def known(self):
+        return importlib.import_module(f"{self.name}_answers")
+
+    @functools.cached_property
+    def solution(self) -> dict:
+        """What a notebook's namespace holds once the solution's functions are defined."""
+        namespace: dict = {}
+        for cell in self.notebook.cells:
+            if cell.id in GIVEN or cell.id.startswith("write-"):
+                exec(cell.source, namespace)
+        return namespace
+
+    def of(self, name: str, hidden: bool | None = None) -> list:
+        return [e for e in self.checks if e.name == name and hidden in (None, e.hidden)]
+
+    def functions(self) -> list[tuple[str, str]]:
+        """(exercise, function that is asked for)."""
+        return sorted({(name, f) for name in self.names for _, wrong in self.known.WRONG[name] for f in wrong})
+
+
+LABS = [Lab(path.name) for path in sorted(SOLUTIONS.glob("lab*/"))]
+EACH_LAB = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+EXERCISES = [(lab, name) for lab in LABS for name in lab.names]
+CHECKS = [pytest.param(lab, check, id=f"{lab.name}-{check.name}-{'hidden' if check.hidden else 'visible'}")
+          for lab in LABS for check in lab.checks]  # fmt: skip
+FUNCTIONS = [pytest.param(lab, *pair, id="-".join((lab.name, *pair))) for lab in LABS for pair in lab.functions()]
+
+
+def numbered(known: str) -> list:
+    return [pytest.param(lab, name, i, id=f"{lab.name}-{name}-{i}")
+            for lab, name in EXERCISES for i in range(len(getattr(lab.known, known)[name]))]  # fmt: skip
+
+
+def seeds(lab: Lab, name: str, most: int) -> range:
+    """So many seeds, and far fewer for an exercise that trains a model."""
+    return range(-(-most // 15) if name in getattr(lab.known, "TRAINED", ()) else most)
+
+
+def hash_of(seed: int | str) -> int:
+    return seed if isinstance(seed, int) else zlib.crc32(seed.encode()) % 2**31
+
+
+def judge(check, namespace: dict, seed: int | str = 0):
+    return run(check, Caller(namespace, hash_of(seed)), generator(check.name, check.hidden, seed))
+
+
+@pytest.mark.parametrize(("lab", "check"), CHECKS)
+def test_the_solution_passes(lab, check):
+    for seed in seeds(lab, check.name, 5):
+        result = judge(check, lab.solution, seed)
+        assert result.status == "passed", result.hint
+        assert result.score == result.maximum == check.points
+
+
+@pytest.mark.parametrize(("lab", "name", "number"), numbered("RIGHT"))
+def test_another_right_answer_passes(lab, name, number):
+    for check in lab.of(name):
+        for seed in seeds(lab, name, 3):
+            result = judge(check, lab.solution | lab.known.RIGHT[name][number], seed)
+            assert result.status == "passed", result.hint
+
+
+@pytest.mark.parametrize(("lab", "name", "number"), numbered("WRONG"))
+def test_a_wrong_answer_is_named(lab, name, number):
+    words, functions = lab.known.WRONG[name][number]
+    for check in lab.of(name, hidden=False):
+        result = judge(check, lab.solution | functions)
+        assert result.score == 0
+        assert words in result.hint
+        assert "\n" not in result.hint
+    # a hidden check may meet another fault of the same answer first
+    for check in lab.of(name, hidden=True):
+        assert judge(check, lab.solution | functions).status in ("failed", "raised")
+
+
+@pytest.mark.parametrize(("lab", "name"), EXERCISES, ids=lambda part: getattr(part, "name", part))
+def test_at_least_five_wrong_answers_are_known(lab, name):
+    assert len({words for words, _ in lab.known.WRONG[name]}) >= 5
+
+
+@pytest.mark.parametrize(("lab", "name", "function"), FUNCTIONS)
+def test_a_function_that_raises_gets_one_line(lab, name, function):
+    def raising(error):
+        def instead(*_):
+            raise error
+
+        return {function: instead}
+
+    for check in lab.of(name):
+        for words, error in BROKEN:
+            result = judge(check, lab.solution | raising(error))
+            assert words in result.hint
+            assert "\n" not in result.hint
+        assert f"no function `{function}`" in judge(check, {**lab.solution, function: None}).hint
+
+
+@pytest.mark.parametrize(("lab", "name", "function"), FUNCTIONS)
+def test_nonsense_is_judged_and_never_passes(lab, name, function):
+    for check in lab.of(name):
+        for value in NONSENSE:
+            result = judge(check, lab.solution | {function: lambda *_, value=value: value})
+            assert result.status == "failed", (value, result)
+
+
+@EACH_LAB
+def test_points_agree_with_the_notebook(lab):
+    graded = {c.metadata.nbgrader.grade_id: c.metadata.nbgrader.points for c in lab.notebook.cells
+              if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("grade")}  # fmt: skip
+    assert graded == {name: sum(e.points for e in lab.of(name)) for name in lab.names}
+    for name in lab.names:
+        assert lab.of(name, hidden=False)
+        assert lab.of(name, hidden=True) or name == "diagnosis"  # which has no inputs to vary
+
+
+@EACH_LAB
+def test_hidden_checks_use_other_inputs(lab):
+    class Seen(Exception):
+        pass
+
+    def first_input(check):
+        def stop(*arguments):
+            raise Seen([getattr(a, "shape", a) for a in arguments])
+
+        names = [f for n, f in lab.functions() if n == check.name]
+        return judge(check, dict.fromkeys(names, stop)).hint
+
+    for name in lab.names:
+        for check in lab.of(name, hidden=True):
+            assert first_input(check) != first_input(lab.of(name, hidden=False)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lab", "check"), CHECKS)
+def test_no_student_draws_inputs_on_which_a_right_answer_fails(lab, check):
+    """Every student's inputs differ, so a check that fails one time in a thousand is unfair to somebody each year."""
+    for number in seeds(lab, check.name, 300):
+        result = judge(check, lab.solution, f"student {number}")
+        assert result.status == "passed", (number, result.hint)

@@ -1,0 +1,67 @@
+"""What lecture 04 writes out is what lecturelib.models.regularised does."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import lecturelib
+from lecturelib.model import Model
+from lecturelib.models.autoencoder import Autoencoder, TiedAutoencoder
+from lecturelib.models.regularised import L1, KLSparsity, Sparse, UnitColumns, sigmoid_jacobian_norm
+
+LECTURE = Path(__file__).parents[2] / "notebooks" / "04_sparse_denoising_contractive.ipynb"
+WANTED = ("class SparseCoder", "def sparse_loss", "def kl_sparsity", "def norm_by_formula")
+
+
+@pytest.fixture(scope="module")
+def lecture() -> dict:
+    """The names that the lecture defines in its cells: only definitions are run."""
+    names = {"torch": torch, "nn": nn, "F": F, "Model": Model}
+    for cell in nbformat.read(LECTURE, as_version=4).cells:
+        if cell.cell_type == "code" and any(f"\n{wanted}" in f"\n{cell.source}" for wanted in WANTED):
+            for block in cell.source.split("\n\n"):
+                if block.lstrip("\n").startswith((" ", "class", "def")):
+                    names["_"] = names.get("_", "") + block + "\n\n"
+    exec(names.pop("_"), names)
+    names["SparseCoder"].loss = names["sparse_loss"]
+    return names
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_the_sparse_coder_is_the_librarys(lecture, weight):
+    lecturelib.seed(0)
+    ours = lecture["SparseCoder"](20, units=30, weight=weight)
+    nn.init.normal_(ours.b)
+    nn.init.normal_(ours.c)
+    with torch.no_grad():
+        ours.D.mul_(3.0)  # no longer of length 1
+    encoder, decoder = nn.Linear(20, 30), UnitColumns(30, 20)
+    encoder.weight, encoder.bias, decoder.D, decoder.c = ours.W, ours.b, ours.D, ours.c
+    twin = Sparse(Autoencoder(nn.Sequential(encoder, nn.ReLU()), decoder), L1(), weight)
+    x = torch.randn(7, 20)
+    torch.testing.assert_close(ours.encode(x), twin.encode(x))
+    torch.testing.assert_close(ours.decode(ours.encode(x)), twin(x))
+    torch.testing.assert_close(ours.loss(x)["loss"], twin.loss(x)["loss"])
+
+
+def test_free_columns_are_free(lecture):
+    free = lecture["SparseCoder"](20, units=30, weight=1.0, unit_length=False)
+    with torch.no_grad():
+        free.D.mul_(3.0)
+    torch.testing.assert_close(free.columns().norm(dim=0), torch.full((30,), 3.0))
+
+
+def test_the_kl_form_is_the_librarys(lecture):
+    h = torch.rand(9, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(lecture["kl_sparsity"](h, 0.07), KLSparsity(0.07)(h))
+
+
+def test_the_closed_form_is_the_librarys(lecture):
+    lecturelib.seed(0)
+    model = TiedAutoencoder(12, 9)
+    h = model.encode(torch.rand(5, 12))
+    torch.testing.assert_close(lecture["norm_by_formula"](h, model.W), sigmoid_jacobian_norm(h, model.W))

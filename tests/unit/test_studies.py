@@ -1,0 +1,145 @@
+"""Studies: computed point by point, kept whole, and still true of the code as it is."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import pytest
+from typer.testing import CliRunner
+
+from lecturelib import cli, record
+from lecturelib.experiments import Experiment
+from lecturelib.studies import STUDIES, Study, cheapest, read, study
+from lecturelib.studies.running import FOLDER
+
+
+@dataclass(frozen=True)
+class Sum(Experiment):
+    """No training: the seed plus a number."""
+
+    number: int = 0
+
+    def stages(self) -> Generator[None, None, dict[str, float]]:
+        yield from ()
+        return {"sum": self.seed + self.number, "product": self.seed * self.number}
+
+
+SUMS = Study("sums", "adds", {"one": Sum(number=1), "ten": Sum(number=10)}, seeds=(0, 1, 4))
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_the_record_holds_every_figure_its_spread_and_how_it_was_made(tmp_path):
+    path = SUMS.run(tmp_path / "sums.json", progress=tmp_path / "p", say=quiet)
+    kept = read("sums", tmp_path)
+    assert path == tmp_path / "sums.json"
+    assert kept["command"] == "lecturelib study sums"
+    assert kept["seeds"] == [0, 1, 4]
+    assert kept["arms"]["ten"]["settings"]["number"] == 10
+    assert "seed" not in kept["arms"]["ten"]["settings"]
+    assert kept["arms"]["ten"]["figures"] == {"sum": [10, 11, 14], "product": [0, 10, 40]}
+    assert kept["arms"]["ten"]["spread"]["sum"] == record.spread([10, 11, 14])
+    assert len(kept["arms"]["one"]["seconds"]) == 3
+    assert {"machine", "versions", "profile", "seconds", "cpu_seconds"} <= kept.keys()
+    assert [p.name for p in tmp_path.iterdir()] == ["sums.json"]  # nothing unfinished is left
+
+
+def test_killed_in_between_it_goes_on(tmp_path, monkeypatch):
+    said, progress = [], tmp_path / "p"
+
+    def pulled(words: str) -> None:
+        said.append(words)
+        if len(said) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        SUMS.run(tmp_path / "sums.json", progress=progress, say=pulled)
+    assert not (tmp_path / "sums.json").exists()
+    SUMS.run(tmp_path / "sums.json", progress=progress, say=said.append)
+    assert [words.split(":")[0] for words in said] == [
+        f"{arm}; seed {seed}" for seed in SUMS.seeds for arm in SUMS.arms]  # fmt: skip
+    assert read("sums", tmp_path)["arms"]["one"]["figures"]["sum"] == [1, 2, 5]
+
+
+def test_points_of_other_settings_are_not_mixed_in(tmp_path):
+    def pulled(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        SUMS.run(tmp_path / "sums.json", progress=tmp_path / "p", say=pulled)
+    (tmp_path / "p" / "mine.txt").write_text("not the study's")
+    said = []
+    other = Study("sums", "adds", {"one": Sum(number=2), "ten": Sum(number=10)}, seeds=(0, 1, 4))
+    other.run(tmp_path / "sums.json", progress=tmp_path / "p", say=said.append)
+    assert said[0].endswith("has points of other settings or versions: computing all of them again")
+    assert read("sums", tmp_path)["arms"]["one"]["figures"]["sum"] == [2, 3, 6]
+    assert [p.name for p in (tmp_path / "p").iterdir()] == ["mine.txt"]
+
+
+def test_fresh_forgets_what_is_unfinished(tmp_path):
+    def pulled(_: str) -> None:
+        raise KeyboardInterrupt
+
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        SUMS.run(tmp_path / "sums.json", progress=tmp_path / "p", say=pulled)
+    SUMS.run(tmp_path / "sums.json", progress=tmp_path / "p", fresh=True, say=said.append)
+    assert len(said) == 6
+
+
+def test_one_point_can_be_run_alone():
+    assert SUMS.point("ten", seed=4) == {"sum": 14, "product": 40}
+    with pytest.raises(ValueError, match="^there is no arm of the study 'sums' 'tem'; did you mean ten"):
+        SUMS.point("tem", seed=0)
+
+
+def test_the_cheapest_point_is_the_one_that_took_least():
+    arms = {"a": {"cpu_seconds": [3.0, 2.0]}, "b": {"cpu_seconds": [2.5, 1.5]}}
+    assert cheapest({"seeds": [0, 7], "arms": arms}) == ("b", 7)
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path):
+    with pytest.raises(ValueError, match="compute it with `lecturelib study sums`"):
+        read("sums", tmp_path)
+    with pytest.raises(ValueError, match="^there is no study 'clusterin'; did you mean clustering"):
+        study("clusterin")
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.setitem(STUDIES, "sums", SUMS)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str):
+        return CliRunner().invoke(cli.app, ["study", *arguments])
+
+    assert "adds" in invoke("--list").output
+    assert "adds" in invoke().output
+    done = invoke("sums", "--out", "here.json")
+    assert done.output.splitlines()[-1] == "wrote here.json"
+    assert record.read("here.json")["study"] == "sums"
+    assert list(tmp_path.iterdir()) == [tmp_path / "here.json", tmp_path / "runs"]
+    done = invoke("sams")
+    assert (done.exit_code, done.output) == (1, "lecturelib: there is no study 'sams'; did you mean sums?\n")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_committed_record_is_of_the_study_as_it_is(name):
+    kept, now = read(name), STUDIES[name]
+    assert kept["seeds"] == list(now.seeds)
+    assert kept["what"] == now.what
+    assert kept["profile"] == "cpu"
+    assert (FOLDER / f"{name}.json").stat().st_size < 100_000
+    settings = {arm: record.plain(one.settings()) for arm, one in now.arms.items()}
+    assert {arm: values["settings"] | {"seed": 0} for arm, values in kept["arms"].items()} == {
+        arm: values | {"seed": 0} for arm, values in settings.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_cheapest_point_still_gives_what_is_recorded(name):
+    kept = read(name)
+    arm, seed = cheapest(kept)
+    for figure, value in STUDIES[name].point(arm, seed, progress=False).items():
+        spread = kept["arms"][arm]["spread"][figure]
+        margin = 3 * spread["std"] + 0.02 * abs(spread["mean"])
+        assert abs(value - spread["mean"]) <= margin, f"{arm}, seed {seed}: {figure} {value}, recorded {spread}"
