@@ -71,10 +71,10 @@ def linear_probe(train_h: Tensor, train_y: Tensor, test_h: Tensor, test_y: Tenso
 def checkerboard(x: Tensor, stride: int = 2, near: int = 2) -> float:
     """How far the spectrum of pictures stands out at the frequency 1 / stride: 1 is not at all, larger is a pattern.
 
-    x: (n, c, h, w), sides that are multiples of `stride`. Each row and each column, its mean taken off, is Fourier
-    transformed; the power |F|^2 is averaged over them all, and at 1/stride, 2/stride, ... cycles per pixel divided
-    by its mean at the `near` frequencies on each side. White noise gives 1; a pattern +a, -a in rows of length n on
-    noise of variance s^2 gives 1 + n a^2 / s^2. ValueError for other sides, and for sides too short for `near`.
+    x: (n, c, h, w), sides that are multiples of `stride`. Each row and each column is Fourier transformed; the power
+    |F|^2 is averaged over them all, and at 1/stride, 2/stride, ... cycles per pixel divided by its mean at the `near`
+    frequencies on each side, frequency 0 left out. White noise gives 1; a pattern +a, -a in rows of length n on noise
+    of variance s^2 gives 1 + n a^2 / s^2. ValueError for other sides, and for sides too short for `near`.
     """
     sides = x.shape[-2:]
     if x.ndim != 4 or stride < 2 or any(side % stride for side in sides) or min(sides) // stride <= 2 * near:
@@ -84,8 +84,7 @@ def checkerboard(x: Tensor, stride: int = 2, near: int = 2) -> float:
         )
     peak = around = 0.0
     for lines in (x.flatten(0, 2), x.transpose(2, 3).flatten(0, 2)):
-        lines = lines.detach().double()
-        power = torch.fft.rfft(lines - lines.mean(1, keepdim=True)).abs().square().mean(0)
+        power = torch.fft.rfft(lines.detach().double()).abs().square().mean(0)
         peaks = [k * lines.shape[1] // stride for k in range(1, stride // 2 + 1)]
         beside = {p + i for p in peaks for i in range(-near, near + 1) if 0 < p + i < len(power)} - set(peaks)
         peak, around = peak + power[peaks].mean().item(), around + power[sorted(beside)].mean().item()

@@ -174,6 +174,8 @@ def _cell_faults(cell: NotebookNode) -> list[str]:
             pictures = [kind for kind in output.get("data", {}) if kind in PICTURES]
             alts = [output.get("metadata", {}).get(kind, {}).get("alt", "").strip() for kind in pictures]
             found += [f"{kind} without alt text" for kind, alt in zip(pictures, alts, strict=True) if not alt]
+            if output.output_type == "stream" and output.name == "stderr":
+                found.append(f"a warning is shown: {output.text.strip().splitlines()[0][:80]}")
     return found
 
 

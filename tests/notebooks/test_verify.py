@@ -114,6 +114,7 @@ VIEW = {stamp.VIEW: {"model_id": "x", "version_major": 2, "version_minor": 0}, "
         (outputs(new_output("error", ename="ValueError", evalue="bad\nworse", traceback=[])), "ValueError: bad"),
         (outputs(new_output("display_data", {"image/png": "AAAA"})), "image/png without alt text"),
         (outputs(new_output("display_data", {"image/gif": "AAAA"})), "image/gif without alt text"),
+        (outputs(new_output("stream", name="stderr", text="UserWarning: look out")), "a warning is shown: UserWarning"),
         (outputs(new_output("stream", name="stdout", text="x" * 1_100_000)), "too large: 1.10 MB"),
         (fresh(new_markdown_cell("![](dot.png)")), "no alt text: ![](dot.png)"),
         (fresh(new_markdown_cell('<img src="dot.png">')), "no alt text: <img"),

@@ -129,6 +129,8 @@ def test_the_unpooling_decoder_hears_code_and_places():
     assert h.shape == (5, 3)
     assert [p.shape for p in places] == [(5, 4, 4, 4), (5, 6, 2, 2)]
     y = model.decode(h, places)
+    small = model.unpool(model.from_code(h).view(5, 6, 2, 2).relu(), places[1])
+    torch.testing.assert_close(y, model.up[1](model.unpool(model.up[0](small).relu(), places[0])))
     torch.testing.assert_close(y, model(x))
     torch.testing.assert_close(model.loss(x)["loss"], 64 * mse_loss(y, x))
     assert (model.decode(h.roll(1, 0), places) - y).abs().max() > 1e-4
@@ -155,6 +157,11 @@ def test_a_board_is_seen_at_its_own_stride_only(stride, other):
     x = torch.randn(300, 2, 60, 60, dtype=torch.float64) + 3 * board(60, stride)
     assert checkerboard(x, stride) > 3
     assert checkerboard(x, other) == pytest.approx(1, abs=0.1)
+
+
+def test_a_board_of_stride_four_may_alternate_every_pixel():
+    x = torch.randn(300, 1, 40, 40) + (-1.0) ** torch.arange(40)
+    assert checkerboard(x, 4) > 3
 
 
 def test_brightness_contrast_and_slow_waves_are_no_board():

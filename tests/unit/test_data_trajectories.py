@@ -29,6 +29,7 @@ def test_the_larger_side_is_two_and_the_middle_of_the_box_is_zero(data):
     high, low = x.nan_to_num(-9).amax(1), x.nan_to_num(9).amin(1)
     assert (high - low).amax(1).mean() > 1.9  # a turning point may lie between two steps
     assert (high + low).abs().mean() < 0.1
+    assert (high - low)[data.y == 1].amin(1).mean() < 1.2  # proportions are kept: a 1 is narrow
 
 
 def test_steps_are_even_along_the_path(data):
