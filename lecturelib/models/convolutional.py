@@ -63,8 +63,7 @@ def convolutional(
 ) -> Autoencoder:
     """A symmetric deep convolutional autoencoder (Masci et al. 2011): blocks, a linear code, the blocks mirrored.
 
-    The sides of a picture must be multiples of 2^blocks, else ValueError. Its weights lie channels last in memory,
-    which is a fifth faster on a processor.
+    The sides of a picture must be multiples of 2^blocks, else ValueError. The weights lie channels last in memory.
     """
     inner = _inner(shape, channels)
     sizes = [shape[0], *channels]
