@@ -5,13 +5,12 @@
 """
 
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lecturelib import record
-from lecturelib.experiments import Experiment, run
+from lecturelib.experiments import Experiment, Outcome, run
 
 FOLDER = Path(__file__).parent
 PROGRESS = Path("runs") / "studies"  # where an unfinished study is kept, from where the command was called
@@ -29,8 +28,11 @@ class Study:
 
     def point(self, arm: str, seed: int, out: str | Path | None = None, *, progress: bool = True) -> dict[str, float]:
         """Run one arm with one seed and return its figures; `out` keeps checkpoints, from which it goes on."""
+        return self._outcome(arm, seed, out, progress).figures
+
+    def _outcome(self, arm: str, seed: int, out: str | Path | None, progress: bool) -> Outcome:
         experiment = record.named(arm, self.arms, f"arm of the study {self.name!r}")
-        return run(experiment, out, seed=seed, name=arm, progress=progress).figures
+        return run(experiment, out, seed=seed, name=arm, progress=progress)
 
     def run(
         self,
@@ -55,15 +57,13 @@ class Study:
                 key = f"{arm}; seed {seed}"
                 if key in points["points"]:
                     continue
-                started, used = time.perf_counter(), time.process_time()
                 checkpoints = progress / f"arm{number}-seed{seed}"
-                figures = self.point(arm, seed, checkpoints, progress=False)
-                spent = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}
-                points["points"][key] = {"figures": figures, **{k: round(v, 2) for k, v in spent.items()}}
+                outcome = self._outcome(arm, seed, checkpoints, progress=False)
+                points["points"][key] = _point(outcome)
                 record.write(progress / "points.json", points)
                 shutil.rmtree(checkpoints)
-                shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-                say(f"{key}: {shown}  ({spent['cpu_seconds']:.0f} s of processor time)")
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
+                say(f"{key}: {shown}  ({points['points'][key]['cpu_seconds']:.0f} s of processor time)")
         record.write(path, self._record(points))
         _clear(progress)
         return path
@@ -89,7 +89,7 @@ class Study:
                 "settings": {name: value for name, value in settings.items() if name != "seed"},
                 "figures": figures,
                 "spread": {name: record.spread(values) for name, values in figures.items()},
-                **{key: [point[key] for point in points] for key in ("seconds", "cpu_seconds")},
+                **{key: [point.get(key, 0) for point in points] for key in ("seconds", "cpu_seconds", "restarts")},
             }
         return {
             "study": self.name,
@@ -100,6 +100,13 @@ class Study:
             **{key: round(sum(sum(arm[key]) for arm in arms.values()), 1) for key in ("seconds", "cpu_seconds")},
             "arms": arms,
         }
+
+
+def _point(outcome: Outcome) -> dict:
+    """Figures and times of all stages: what was done before a restart counts, but for the stage that was cut short."""
+    parts = [*outcome.record["stages"].values(), outcome.record["measuring"]]
+    spent = {key: round(sum(part[key] for part in parts), 2) for key in ("seconds", "cpu_seconds")}
+    return {"figures": outcome.figures, **spent, "restarts": outcome.record["restarts"]}
 
 
 def _clear(progress: Path) -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from answers import each
+from common_answers import each
 from torch import bernoulli
 from torch.distributions import Categorical
 

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from answers import each
+from common_answers import each
 from lab01_em import em_with, log_likelihoods, start_by_multinomial
 from lab01_gaussians import fit_by_cov
 

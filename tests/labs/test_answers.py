@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from answers import BROKEN, NONSENSE
+from common_answers import BROKEN, NONSENSE
 
 from lecturelib.grading.calling import Caller
 from lecturelib.grading.exercises import exercises_of, generator, run

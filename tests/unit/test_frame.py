@@ -365,3 +365,9 @@ def test_jupyterlab_answers_on_the_address_that_is_printed(tmp_path, busy):
         finally:
             lab.send_signal(signal.SIGTERM)
             lab.wait(60)
+
+
+def test_no_two_modules_of_the_tests_share_a_name():
+    """pytest puts each test folder on the path: of two modules with one name, whoever asks gets the first."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("__init__.py", "conftest.py")]
+    assert sorted(names) == sorted(set(names))

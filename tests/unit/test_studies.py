@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lecturelib import cli, record
-from lecturelib.experiments import Experiment
+from lecturelib.experiments import Experiment, Outcome
 from lecturelib.studies import STUDIES, Study, cheapest, read, study
-from lecturelib.studies.running import FOLDER
+from lecturelib.studies.running import FOLDER, _point
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def test_the_record_holds_every_figure_its_spread_and_how_it_was_made(tmp_path):
     assert kept["arms"]["ten"]["figures"] == {"sum": [10, 11, 14], "product": [0, 10, 40]}
     assert kept["arms"]["ten"]["spread"]["sum"] == record.spread([10, 11, 14])
     assert len(kept["arms"]["one"]["seconds"]) == 3
+    assert kept["arms"]["one"]["restarts"] == [0, 0, 0]
     assert {"machine", "versions", "profile", "seconds", "cpu_seconds"} <= kept.keys()
     assert [p.name for p in tmp_path.iterdir()] == ["sums.json"]  # nothing unfinished is left
 
@@ -60,6 +61,13 @@ def test_killed_in_between_it_goes_on(tmp_path, monkeypatch):
     assert [words.split(":")[0] for words in said] == [
         f"{arm}; seed {seed}" for seed in SUMS.seeds for arm in SUMS.arms]  # fmt: skip
     assert read("sums", tmp_path)["arms"]["one"]["figures"]["sum"] == [1, 2, 5]
+
+
+def test_what_was_spent_before_a_restart_counts():
+    stages = {"a": {"seconds": 2.0, "cpu_seconds": 1.0}, "b": {"seconds": 4.0, "cpu_seconds": 3.0}}
+    kept = {"stages": stages, "measuring": {"seconds": 0.5, "cpu_seconds": 0.25}, "restarts": 1}
+    point = _point(Outcome({"sum": 1.0}, {}, {}, kept))
+    assert point == {"figures": {"sum": 1.0}, "seconds": 6.5, "cpu_seconds": 4.25, "restarts": 1}
 
 
 def test_points_of_other_settings_are_not_mixed_in(tmp_path):
