@@ -44,7 +44,7 @@ class Sandbox:
     """
 
     def __init__(self, folder: Path | None = None, *, confined: bool = True):
-        self.folder, self.confined = folder, confined
+        self.folder, self.confined = folder and folder.resolve(), confined  # its program runs elsewhere
         self.process: subprocess.Popen | None = None
         self.life: int | None = None  # the nursery ends when nobody holds this end of its pipe
 

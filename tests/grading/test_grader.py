@@ -158,6 +158,14 @@ def test_a_corrected_check_is_one_command(course):
     assert read(course)["squared"].score == 7
 
 
+def test_the_course_may_be_named_from_where_one_is(course, monkeypatch):
+    monkeypatch.chdir(course.parent)
+    submit(course, course / "in", "squared")
+    done = grade(Path("course"), "--submissions", "course/in", "--student", "squared")
+    assert done.exit_code == 0, done.output
+    assert read(course)["squared"].score == 8
+
+
 def test_one_student_alone(course):
     submit(course, course / "in", "right", write_double=SQUARED)
     submit(course, course / "in", "squared")
