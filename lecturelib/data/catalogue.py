@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lecturelib.data import downloads
 from lecturelib.data.digits import digits
 from lecturelib.data.documents import documents
+from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
 from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
@@ -34,6 +35,7 @@ _OFFLINE = [
     Entry("digits", "real handwritten digits, 8 x 8", "1,797", "scikit-learn", "CC BY 4.0", "bundled"),
     Entry("documents", "docstrings of installed packages as word counts", "4,000, or more", "installed packages",
           "BSD and similar, of each package", "bundled"),
+    Entry("faces", "cartoon faces in colour from 15 named factors, 32 x 32 or larger", "any", "drawn", "MIT", "drawn"),
     Entry("glyphs", "digits and letters in many hands, 28 x 28", "any", "drawn from fonts and pen strokes",
           "MIT; matplotlib's fonts: Bitstream Vera, BaKoMa, STIX", "drawn"),
     Entry("lfw", "faces and crops without one, 25 x 25", "200", "scikit-image", "public domain", "bundled"),
@@ -48,6 +50,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "cifar10": downloads.cifar10,
     "digits": digits,
     "documents": documents,
+    "faces": faces,
     "fashion_mnist": downloads.fashion_mnist,
     "glyphs": glyphs,
     "kmnist": downloads.kmnist,
