@@ -20,10 +20,13 @@ from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoenc
 from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
+from lecturelib.models.factors import FactorRegressor
+from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
+from lecturelib.models.vae import WAE, Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
 from lecturelib.training import fit, train
 
 
@@ -48,6 +51,11 @@ def labelled_pictures() -> tuple[Tensor, ...]:
 
 def soft_clusters() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.eye(4)[torch.arange(16) % 4])
+
+
+def faces() -> tuple[Tensor, ...]:
+    """Pictures of 32 x 32, and factors of which none varies much."""
+    return (torch.rand(16, 3, 32, 32), torch.ones(16, 15))
 
 
 def sequences() -> tuple[Tensor, ...]:
@@ -107,6 +115,19 @@ CASES = [
     Case("deep clustering", lambda: DeepClustering(dense((1, 8, 8), 8, (64,)), 8, 4), soft_clusters),
     Case("deep clustering of transformed copies, no decoder", lambda: DeepClustering(
         dense((1, 8, 8), 8, (64,)), 8, 4, lambda x: x.flip(3), weight=0.0), soft_clusters),
+    Case("factors of faces", lambda: FactorRegressor(width=8, features=32), faces),
+    Case("VAE", lambda: dense_vae((1, 8, 8), 8, (64,)), pictures, 0.6, True),
+    Case("VAE, Gaussian, free bits", lambda: dense_vae(
+        (1, 8, 8), 8, (64,), likelihood=Gaussian(), free_bits=0.1), labelled_pictures, 0.6, True),
+    Case("beta-VAE, Gaussian of known width", lambda: dense_vae(
+        (1, 8, 8), 8, (64,), likelihood=Gaussian(0.5), beta=4.0), pictures, 0.9, True),
+    Case("convolutional VAE, discretised logistic", lambda: convolutional_vae(
+        (1, 8, 8), 8, (8, 16), likelihood=DiscretisedLogistic(2)), pictures, 0.6, True),
+    Case("decorrelated VAE", lambda: dense_vae((1, 8, 8), 8, (64,), kind=Decorrelated), pictures, 0.6, True),
+    Case("importance-weighted autoencoder", lambda: ImportanceWeighted(dense_vae((1, 8, 8), 8, (64,)), 5), pictures,
+         0.6, True),
+    Case("Wasserstein autoencoder", lambda: WAE(
+        *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The gradebook holds what the records say, never loses what a person wrote, and survives being cut short."""
 
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -464,7 +465,7 @@ def test_the_command_that_the_error_names_helps(course):
     age(course.root / "gradebook.db")
     with pytest.raises(GradebookError) as caught:
         sync([record()], course, "lab02", NOTEBOOK)
-    command = str(caught.value).split("`")[1].replace("nbgrader", f"{sys.executable} -m nbgrader", 1)
+    command = str(caught.value).split("`")[1].replace("nbgrader", f"{shlex.quote(sys.executable)} -m nbgrader", 1)
     subprocess.run(command, shell=True, cwd=course.root, check=True, timeout=120)
     sync([record()], course, "lab02", NOTEBOOK)
     assert manual(course, "lab02") == {"student01": {"open": 4}}

@@ -157,7 +157,7 @@ for _ in range(10):
             kept[i] = 1
         time.sleep(1000)
         os._exit(0)
-"""),
+""", earned=anything()),  # they grow while the checks ask: which call they fall into is chance, and its own fault
     in_cell("memory-as-a-file", "memory", """
 import os
 file = os.memfd_create("hostile")
