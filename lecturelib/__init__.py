@@ -16,6 +16,7 @@ _WHERE = {
     "device": "runtime",
     "fit": "training",
     "load": "data",
+    "pretrained": "pretrained",
     "profile": "runtime",
     "seed": "runtime",
     "show_source": "show.source",

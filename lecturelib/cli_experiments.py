@@ -38,6 +38,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder to keep it in; by default runs/NAME-seedN.")] = None,
     profile: Profile = None,
     device: Device = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Keep the weights in the course, for pretrained(NAME).")] = False,
     listed: Listed = False,
 ) -> None:
     """Run an experiment; started again with the same folder, it goes on where it was stopped."""
@@ -54,6 +55,10 @@ def train(
     for figure, value in outcome.figures.items():
         typer.echo(f"{figure}: {value:.6g}")
     typer.echo(f"kept in {out}")
+    if ship:
+        from lecturelib import pretrained
+
+        typer.echo(f"shipped as {pretrained.ship(name, outcome)}")
 
 
 def study(

@@ -99,11 +99,12 @@ def _paint(f: dict[str, Tensor], size: int) -> Tensor:
     head = face.part(-0.8, 0.8, -0.95, 0.95)
     head.maps["front"] = head.inside * smooth(0.02, 0.12, head.w)
     pixel = face.pixel / 0.5  # in (u, v), where the head is about half as wide as the picture
-    for layer in (features.skin, features.lines, features.eyes, features.brows, features.mouth, features.nose):
+    for layer in (features.skin, features.lines, features.eyes, features.mouth, features.nose):
         layer(head, pixel)
     near = smooth(0.15, 0.35, -around.X.sign() * around.sy) * cover(-around.head - 0.12, around.pixel)
     portrait.ears(around, near)  # the one that is turned to us, over the head
     portrait.hair(face)
+    features.brows(head, pixel)
     features.glasses(head, pixel)
     return face.image.clamp_(0, 1)
 

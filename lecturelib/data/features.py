@@ -41,14 +41,14 @@ def eyes(face: Face, pixel: float) -> None:
 
 
 def brows(face: Face, pixel: float) -> None:
-    """Low at the nose in anger, high and round when raised."""
+    """Low at the nose in anger, high and round when raised; seen through the hair, as in many cartoons."""
     x = face.au - face.spread
     low, high = face.brows.clamp(max=0), face.brows.clamp(min=0)
-    height = face.eye_v - 0.30 - 0.055 * face.brows - 0.03 * face.young
-    arc = height - (0.21 * low + 0.12 * high) * (x - 0.02) + 0.9 * (x - 0.03).square()
-    thick = 0.070 * (1 - 0.3 * face.lashes) * smooth(0.27, 0.10, x.abs())
-    share = line(face.v - arc, thick, pixel) * cover(x.abs() - 0.235, pixel) * face.front
-    face.paint(share, face.hair * 0.60)
+    height = face.eye_v - 0.32 - 0.085 * face.brows - 0.03 * face.young
+    arc = height - (0.34 * low + 0.16 * high) * (x - 0.02) + (0.9 + 0.5 * high) * (x - 0.03).square()
+    thick = 0.085 * (1 - 0.3 * face.lashes) * smooth(0.28, 0.12, x.abs())
+    share = line(face.v - arc, thick, pixel) * cover(x.abs() - 0.24, pixel) * face.front
+    face.paint(share, face.hair * 0.50)
 
 
 def lines(face: Face, pixel: float) -> None:
@@ -71,19 +71,19 @@ def mouth(face: Face, pixel: float) -> None:
     wide = 0.28 + 0.07 * smile.clamp(min=0) - 0.02 * face.young
     centre = 0.60 + 0.02 * face.young
     t = (u / wide).square().clamp_(max=1.7)
-    upper = centre + smile * (0.070 - 0.18 * t)
+    upper = centre + smile * (0.075 - 0.20 * t)
     gape = (0.08 + 0.16 * face.opening) * smile.clamp(min=0) * smooth(0.2, 0.6, face.opening)
     lower = upper + gape * (1 - t).clamp_(min=0)
     here = cover(face.au - wide, pixel) * face.front
     _beard(face, pixel, ellipse(u, v - centre - 0.01, wide * 0.92, 0.105 + 0.4 * gape))
-    lips = face.skin_ * colour(0.88, 0.50, 0.50, u)
+    lips = torch.lerp(face.skin_, colour(0.72, 0.20, 0.24, u), 0.55)
     face.paint(line(upper - v, 0.02 + 0.05 * (1.05 - t).clamp_(min=0), pixel) * here, lips * 0.92)
     face.paint(line(v - lower - 0.03, 0.08 * (1.02 - t).clamp_(min=0), pixel) * here, lips)
     gap = torch.maximum(upper - v, v - lower)
     face.paint(cover(gap, pixel) * here * (gape > 0), colour(0.34, 0.08, 0.10, u))
     teeth = torch.maximum(gap, v - upper - 0.62 * gape)
     face.paint(cover(teeth, pixel) * here * (gape > 0), colour(0.97, 0.97, 0.97, u))
-    face.paint(line(v - upper, 0.03, pixel) * here, face.dark * 0.5)
+    face.paint(line(v - upper, 0.036, pixel) * here, face.dark * 0.35)
     moustache = choose(BEARDS, face.beard)[:, :1, None]
     curl = (v - 0.49 + 0.02 * smile - 0.05 * (face.au / 0.30).square()).abs()
     curl = curl - 0.06 * (1.05 - (face.au / 0.34).square()).clamp_(min=0)
@@ -105,7 +105,7 @@ def _beard(face: Face, pixel: float, lips: Tensor) -> None:
 
 def nose(face: Face, pixel: float) -> None:
     """It stands off the face: turned, it moves farther than what lies behind it. Lit from one side."""
-    half, tall = 0.095 + 0.085 * face.nose, 0.20 + 0.16 * face.nose
+    half, tall = 0.08 + 0.125 * face.nose, 0.18 + 0.20 * face.nose
     x = face.X / face.a - 1.17 * face.sy
     y = face.Y / face.b - 1.17 * face.sp * face.cy - 0.20 - 0.10 * face.nose - 0.05 * face.young
     fall = -face.lx.sign() * face.lx.abs().sqrt()  # where the shadow falls

@@ -1,6 +1,7 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.faces import FaceFactors
 from lecturelib.experiments.few_labels import (
     Convolutional,
     FewLabels,
@@ -15,17 +16,18 @@ from lecturelib.experiments.running import Experiment, Outcome, Stage, Training,
 from lecturelib.record import named
 
 __all__ = [
-    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FewLabels", "FineTuned", "FromScratch",
-    "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FewLabels", "FineTuned",
+    "FromScratch", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
+    "face_factors": FaceFactors(),
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
     "mnist_contractive": ContractiveFeatures(),
     "mnist_denoising": StackedDenoising(),
-    "mnist_scratch": PretrainedClassifier(pretrain_steps=0),
+    "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
 }
 
