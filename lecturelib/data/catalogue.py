@@ -12,6 +12,7 @@ from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
 from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
+from lecturelib.data.sketches import sketches
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.data.toys import toys
 from lecturelib.data.trajectories import trajectories
@@ -41,6 +42,7 @@ _OFFLINE = [
     Entry("lfw", "faces and crops without one, 25 x 25", "200", "scikit-image", "public domain", "bundled"),
     Entry("photos", "real photographs and patches of them", "10, or any number of patches",
           "scikit-image, scikit-learn", "public domain, CC0 and CC BY", "bundled"),
+    Entry("sketches", "ten kinds of things as the moves of a pen", "any", "drawn", "MIT", "drawn"),
     Entry("toys", "densities in one and two dimensions", "any", "drawn", "MIT", "drawn"),
     Entry("trajectories", "the way of a pen that writes digits or letters", "any", "drawn from pen strokes", "MIT",
           "drawn"),
@@ -57,6 +59,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "lfw": lfw,
     "mnist": downloads.mnist,
     "photos": photos,
+    "sketches": sketches,
     "toys": toys,
     "trajectories": trajectories,
 }
