@@ -26,7 +26,8 @@ from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
-from lecturelib.models.vae import WAE, Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
+from lecturelib.models.vae import Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
+from lecturelib.models.wae import WAE
 from lecturelib.training import fit, train
 
 

@@ -18,8 +18,8 @@ LATE = {"", "cli", "cli_experiments", "cli_grading", "doctor"}
 FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
-    {"resume", "training", "games", "metrics", "gabor", "record"},
-    {"models", "show", "experiments", "studies"},
+    {"resume", "training", "games", "metrics", "gabor", "disentanglement", "record"},
+    {"models", "show", "experiments", "studies", "pretrained"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
     {"cli_grading", "cli_experiments"},
     {"cli"},

@@ -13,17 +13,15 @@ from lecturelib.data.tensors import Data
 from lecturelib.models.likelihoods import Bernoulli, DiscretisedLogistic, Gaussian
 from lecturelib.models.vae import (
     VAE,
-    WAE,
     Decorrelated,
     ImportanceWeighted,
     convolutional_vae,
     dense_vae,
-    inverse_multiquadric,
     kl_to_standard_normal,
     log_normal,
-    mmd,
     reparameterise,
 )
+from lecturelib.models.wae import WAE, inverse_multiquadric, mmd
 from lecturelib.training import fit
 
 
