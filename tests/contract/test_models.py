@@ -25,6 +25,7 @@ from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.sequence import SequenceAutoencoder
+from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
 from lecturelib.models.vae import Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
 from lecturelib.models.wae import WAE
@@ -61,6 +62,12 @@ def faces() -> tuple[Tensor, ...]:
 
 def sequences() -> tuple[Tensor, ...]:
     return (0.5 * torch.randn(16, 7, 3).cumsum(1), torch.arange(16) % 7 + 1)  # steps, and how many are no padding
+
+
+def pen_moves() -> tuple[Tensor, ...]:
+    x, lengths = torch.randn(16, 7, 3), torch.arange(16) % 7 + 1
+    x[:, :, 2] = (x[:, :, 2] > 0).float()
+    return (x * (torch.arange(7) < lengths[:, None])[:, :, None], lengths)
 
 
 class Duel(Model):
@@ -127,6 +134,8 @@ CASES = [
     Case("decorrelated VAE", lambda: dense_vae((1, 8, 8), 8, (64,), kind=Decorrelated), pictures, 0.6, True),
     Case("importance-weighted autoencoder", lambda: ImportanceWeighted(dense_vae((1, 8, 8), 8, (64,)), 5), pictures,
          0.6, True),
+    Case("Sketch-RNN", lambda: SketchRNN(4, 32, 16, 3, longest=7), pen_moves, 0.6, True),
+    Case("Sketch-RNN, unconditional", lambda: SketchRNN(0, 32, components=3, longest=7), pen_moves, 0.6, True),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
