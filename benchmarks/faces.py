@@ -2,9 +2,9 @@
 
     python benchmarks/faces.py [--n 4000] [--size 32]
 
-The peer is what one would write with Pillow: one face at a time, about as many shapes (background, hair, neck, ears, head,
-eyes, brows, nose, mouth, glasses), drawn four times as large for smooth edges and averaged down. It has no shading,
-no turning and no light, so it does less.
+The peer is what one would write with Pillow: one face at a time, about as many shapes (background, hair, neck, ears,
+head, eyes, brows, nose, mouth, glasses), drawn four times as large for smooth edges and averaged down. It has no
+shading, no turning and no light, so it does less.
 """
 
 import argparse
@@ -77,7 +77,8 @@ def main() -> None:
     load("faces", n=64, size=options.size, keep=False)
     ours = per_second(lambda: load("faces", n=options.n, size=options.size, keep=False), options.n)
     peer = per_second(lambda: with_pillow(options.n // 4, options.size), options.n // 4)
-    print(f"{options.size} x {options.size}: load('faces') {ours:.0f} a second, Pillow {peer:.0f}: ratio {ours / peer:.1f}")
+    what = f"{options.size} x {options.size}: load('faces') {ours:.0f} a second, Pillow {peer:.0f}"
+    print(f"{what}, ratio {ours / peer:.1f}")
 
 
 if __name__ == "__main__":

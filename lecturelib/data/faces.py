@@ -44,8 +44,9 @@ def faces(
     {"glasses": 0.9} the share of glasses, {"hair_colour": [5, 1, 1, 1, 0]} shares, {"yaw": fn} a function of uniform
     numbers in [0, 1]. vary=("skin", "mouth") keeps all other factors, and the looks, where they usually are.
 
-    The same seed gives the same faces, a larger n more of them; split="test" draws other people. About 2,400 a second
-    at 32 x 32 on one core; what was drawn is kept under data/drawn/ (keep=False does not). DataError for bad options.
+    The same seed gives the same faces, a larger n more of them; split="test" draws other people. About 4,000 a second
+    at 32 x 32 on two cores (benchmarks/faces.py); what was drawn is kept under data/drawn/, unless keep=False.
+    DataError for bad options.
     """
     check_whole(n=n)
     _check_size(size)

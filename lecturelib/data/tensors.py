@@ -39,6 +39,7 @@ class Data:
             raise DataError(f"two tensors have the same name: {', '.join(names)}")
         self.stored, self.names = _checked(tensors, names), names
         self.classes, self.factor_names, self.about = classes, factor_names, about
+        self.weights: Tensor | None = None  # see `weighted`
         taken = [name for name in names if name in vars(self) or hasattr(Data, name)]
         if taken:
             raise DataError(f"a tensor cannot be called {taken[0]!r}: Data has something else of that name")
@@ -64,6 +65,7 @@ class Data:
     def _with(self, *tensors: Tensor, names: Sequence[str] | None = None) -> "Data":
         other = copy.copy(self)  # keeps whatever else a source has hung on its data
         other.names = self.names if names is None else tuple(names)
+        other.weights = None
         other.stored = _checked(tensors, other.names)
         return other
 
@@ -130,6 +132,19 @@ class Data:
             raise DataError(f"cannot cut {n} examples into parts of {sizes}: use counts, shares below 1, or one -1")
         return counts
 
+    def weighted(self, weights: Tensor) -> "Data":
+        """The same data, whose batches are drawn with replacement, in proportion to weights (n,).
+
+        The weights may be changed in place, `data.weights.copy_(...)`: the next epoch, of n examples, is drawn with
+        them. DataError for other shapes, negative weights, and when all are 0.
+        """
+        weights = torch.as_tensor(weights).detach().to(torch.float64).cpu().clone()
+        if weights.shape != (len(self),) or not (weights >= 0).all() or not 0 < float(weights.sum()) < float("inf"):
+            raise DataError(f"weights: {len(self)} finite numbers of at least 0, not all 0, are needed")
+        other = self._with(*self.stored)
+        other.weights = weights
+        return other
+
     def map(self, fn: Callable[[Tensor], Tensor], chunk: int = 1024) -> "Data":
         """x replaced by fn(x), computed in chunks and without gradients; the rest is kept."""
         with torch.no_grad():
@@ -148,7 +163,8 @@ class Data:
         per_epoch = n // size
         for epoch in count(start // per_epoch):
             rng = torch.Generator().manual_seed(_mix(seed, epoch))
-            order = torch.randperm(n, generator=rng).to(self.device)
+            order = torch.randperm(n, generator=rng) if self.weights is None else _drawn(self.weights, rng)
+            order = order.to(self.device)
             first = start % per_epoch if epoch == start // per_epoch else 0
             for i in range(first, per_epoch):
                 which = order[i * size : (i + 1) * size]
@@ -199,6 +215,13 @@ def _checked(tensors: Sequence[Tensor], names: Sequence[str]) -> tuple[Tensor, .
     if len(tensors[0]) == 0:
         raise DataError("there are no examples: the data set is empty")
     return tuple(t.long() if t.dtype == torch.uint8 and t.ndim == 1 else t for t in tensors)
+
+
+def _drawn(weights: Tensor, rng: torch.Generator) -> Tensor:
+    """As many indices as there are weights, in their proportion; multinomial takes no more than 2^24 of them."""
+    edges = weights.cumsum(0)
+    u = torch.rand(len(weights), generator=rng, dtype=torch.float64) * edges[-1]
+    return torch.searchsorted(edges, u, right=True).clamp(max=len(weights) - 1)
 
 
 def _as_float(tensor: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoenc
 from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
+from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian
 from lecturelib.models.logistic_pca import LogisticPCA
@@ -134,6 +135,7 @@ CASES = [
     Case("decorrelated VAE", lambda: dense_vae((1, 8, 8), 8, (64,), kind=Decorrelated), pictures, 0.6, True),
     Case("importance-weighted autoencoder", lambda: ImportanceWeighted(dense_vae((1, 8, 8), 8, (64,)), 5), pictures,
          0.6, True),
+    Case("debiasing VAE", lambda: dense_debiasing((1, 8, 8), 8, (64,)), lambda: (pictures()[0], torch.arange(16) % 2)),
     Case("Sketch-RNN", lambda: SketchRNN(4, 32, 16, 3, longest=7), pen_moves, 0.6, True),
     Case("Sketch-RNN, unconditional", lambda: SketchRNN(0, 32, components=3, longest=7), pen_moves, 0.6, True),
     Case("Wasserstein autoencoder", lambda: WAE(
