@@ -190,7 +190,7 @@ def test_train_lists_runs_and_keeps(cli_two, tmp_path, monkeypatch):
         done = cli_two(*listing)
         assert done.exit_code == 0
         assert "Two layers, the second on the first" in done.output
-        assert "[pretrain_steps=0]" in done.output.replace("\n", "").replace(" ", "")
+        assert "[pretrain_steps=0,lr=0.01]" in done.output.replace("\n", "").replace(" ", "")
     monkeypatch.chdir(tmp_path)
     done = cli_two("two", "--seed", "2")
     assert done.output.splitlines()[-1] == "kept in runs/two-seed2"
