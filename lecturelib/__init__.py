@@ -16,7 +16,7 @@ _WHERE = {
     "device": "runtime",
     "fit": "training",
     "load": "data",
-    "pretrained": "pretrained",
+    "pretrained": "shipping",
     "profile": "runtime",
     "seed": "runtime",
     "show_source": "show.source",

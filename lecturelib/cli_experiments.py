@@ -56,9 +56,9 @@ def train(
         typer.echo(f"{figure}: {value:.6g}")
     typer.echo(f"kept in {out}")
     if ship:
-        from lecturelib import pretrained
+        from lecturelib import shipping
 
-        typer.echo(f"shipped as {pretrained.ship(name, outcome)}")
+        typer.echo(f"shipped as {shipping.ship(name, outcome)}")
 
 
 def study(

@@ -44,11 +44,11 @@ def brows(face: Face, pixel: float) -> None:
     """Low at the nose in anger, high and round when raised; seen through the hair, as in many cartoons."""
     x = face.au - face.spread
     low, high = face.brows.clamp(max=0), face.brows.clamp(min=0)
-    height = face.eye_v - 0.32 - 0.085 * face.brows - 0.03 * face.young
-    arc = height - (0.34 * low + 0.16 * high) * (x - 0.02) + (0.9 + 0.5 * high) * (x - 0.03).square()
-    thick = 0.085 * (1 - 0.3 * face.lashes) * smooth(0.28, 0.12, x.abs())
+    height = face.eye_v - 0.33 - 0.105 * face.brows - 0.03 * face.young
+    arc = height - (0.42 * low + 0.18 * high) * (x - 0.02) + (0.9 + 0.5 * high) * (x - 0.03).square()
+    thick = 0.100 * (1 - 0.25 * face.lashes) * smooth(0.28, 0.12, x.abs())
     share = line(face.v - arc, thick, pixel) * cover(x.abs() - 0.24, pixel) * face.front
-    face.paint(share, face.hair * 0.50)
+    face.paint(share, face.hair * 0.40)
 
 
 def lines(face: Face, pixel: float) -> None:
@@ -68,10 +68,10 @@ def lines(face: Face, pixel: float) -> None:
 def mouth(face: Face, pixel: float) -> None:
     """Lips along a parabola, open in a broad smile; a beard grows round it, a moustache over it."""
     u, v, smile = face.u, face.v, face.mouth
-    wide = 0.28 + 0.07 * smile.clamp(min=0) - 0.02 * face.young
+    wide = 0.29 + 0.08 * smile.clamp(min=0) - 0.02 * face.young
     centre = 0.60 + 0.02 * face.young
     t = (u / wide).square().clamp_(max=1.7)
-    upper = centre + smile * (0.075 - 0.20 * t)
+    upper = centre + smile * (0.090 - 0.25 * t)
     gape = (0.08 + 0.16 * face.opening) * smile.clamp(min=0) * smooth(0.2, 0.6, face.opening)
     lower = upper + gape * (1 - t).clamp_(min=0)
     here = cover(face.au - wide, pixel) * face.front

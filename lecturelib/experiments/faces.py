@@ -16,10 +16,10 @@ from lecturelib.training import cosine
 class FaceFactors(Training):
     """A network that reads the factors of a face at 32 x 32; R^2, or accuracy, of each on faces of other people."""
 
-    steps: int = 6000
+    steps: int = 7000
     batch_size: int = 128
     lr: float = 2e-3
-    n: int = 80_000
+    n: int = 120_000
 
     def data(self) -> Data:
         return load("faces", n=self.n, seed=self.seed).only("x", "factors").to(device())

@@ -22,7 +22,7 @@ def _stage(channels_in: int, channels_out: int) -> nn.Sequential:
 class FactorRegressor(Model):
     """Numbers and choices from pictures: x (n, 3, h, w) in [0, 1] -> factors (n, len(factors)).
 
-    Pictures larger than 32 x 32 are averaged down to that first. In training half of the pictures are blurred or made
+    Pictures larger than 32 x 32 are averaged down to that first. In training a third of the pictures is blurred or made
     noisy, so that what a generative model draws can be read too.
     """
 
@@ -62,10 +62,10 @@ class FactorRegressor(Model):
         return {"loss": squared + 0.2 * entropy, "squared error": squared, "cross-entropy": entropy}
 
     def _spoilt(self, x: Tensor) -> Tensor:
-        """A quarter of the pictures blurred, a quarter noisy."""
+        """A sixth of the pictures blurred, a sixth noisy."""
         kind = torch.rand(len(x), 1, 1, 1, device=x.device)
-        x = torch.where(kind < 0.25, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), x)
-        return torch.where(kind > 0.75, x + self.noise * torch.randn_like(x), x)
+        x = torch.where(kind < 1 / 6, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), x)
+        return torch.where(kind > 5 / 6, x + self.noise * torch.randn_like(x), x)
 
     @torch.no_grad()
     def predict(self, x: Tensor, chunk: int = 1024) -> Tensor:

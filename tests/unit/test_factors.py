@@ -6,14 +6,14 @@ import pytest
 import torch
 
 import lecturelib
-from lecturelib import pretrained as shelf
+from lecturelib import shipping
 from lecturelib.checkpoint import CheckpointError
 from lecturelib.data import faces, load
 from lecturelib.data.face_factors import FACTORS, Factor
 from lecturelib.data.tensors import Data
 from lecturelib.experiments import Outcome, experiment, run
 from lecturelib.models.factors import FactorRegressor
-from lecturelib.pretrained import pretrained, record_of, ship, shipped
+from lecturelib.shipping import pretrained, record_of, ship, shipped
 from lecturelib.training import fit
 
 
@@ -78,7 +78,7 @@ def test_shipped_weights_come_back_rounded_and_with_the_figures_of_the_rounded_o
     outcome = small()
     before = outcome.models["model"].head.weight.detach().clone()
     path = ship("face_factors", outcome, tmp_path)
-    monkeypatch.setattr(shelf, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(shipping, "WEIGHTS", tmp_path)
     assert shipped() == ["face_factors"]
     again = pretrained("face_factors")
     assert torch.equal(again.head.weight.cpu(), before.half().float())
@@ -95,7 +95,7 @@ def test_what_cannot_be_shipped_or_loaded_is_named(tmp_path, monkeypatch):
         ship("mnist_denoising", small(), tmp_path)
     with pytest.raises(ValueError, match="no weights come for 'faces'"):
         pretrained("faces")
-    monkeypatch.setattr(shelf, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(shipping, "WEIGHTS", tmp_path)
     (tmp_path / "face_factors.json").write_text("{}")
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         pretrained("face_factors")
@@ -103,7 +103,7 @@ def test_what_cannot_be_shipped_or_loaded_is_named(tmp_path, monkeypatch):
 
 def test_every_shipped_model_loads_and_says_how_it_was_made():
     assert shipped()
-    total = sum(path.stat().st_size for path in shelf.WEIGHTS.iterdir())
+    total = sum(path.stat().st_size for path in shipping.WEIGHTS.iterdir())
     assert total < 25e6
     for name in shipped():
         record = record_of(name)
