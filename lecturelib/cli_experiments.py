@@ -49,6 +49,10 @@ def train(
         return
     _set(profile, device)
     chosen = experiment(name)
+    if ship:
+        from lecturelib import runtime, shipping
+
+        shipping.check_can_ship(name, runtime.profile())  # an error now rather than after the training
     seed = chosen.seed if seed is None else seed
     out = Path("runs") / f"{name}-seed{seed}" if out is None else out
     outcome = run(chosen, out, seed=seed, name=name)
@@ -56,8 +60,6 @@ def train(
         typer.echo(f"{figure}: {value:.6g}")
     typer.echo(f"kept in {out}")
     if ship:
-        from lecturelib import shipping
-
         typer.echo(f"shipped as {shipping.ship(name, outcome)}")
 
 

@@ -84,6 +84,9 @@ def dci(code: Tensor, factors: Tensor, *, choices: Sequence[int] = (), seed: int
 
     if len(code) != len(factors) or len(code) < 20:
         raise ValueError(f"{len(code)} codes and {len(factors)} factors: as many of both, and at least 20, are needed")
+    still = (factors == factors[:1]).all(0)
+    if still.any():
+        raise ValueError(f"factor {int(still.nonzero()[0])} does not vary, so nothing can be known of it")
     z, v = code.detach().cpu().double().numpy(), factors.detach().cpu().double().numpy()
     half = len(z) // 2
     importance, scores = np.zeros((z.shape[1], v.shape[1])), []
@@ -100,8 +103,9 @@ def dci(code: Tensor, factors: Tensor, *, choices: Sequence[int] = (), seed: int
     by_unit, by_factor = importance.sum(1), importance.sum(0)
     units = 1 - _entropy(importance, 1) / np.log(max(2, v.shape[1]))
     columns = 1 - _entropy(importance, 0) / np.log(max(2, z.shape[1]))
+    used = max(by_unit.sum(), 1e-12)  # 0 for a code that does not vary
     return DCI(
-        float((units * by_unit).sum() / by_unit.sum()), float((columns * by_factor).sum() / by_factor.sum()),
+        float((units * by_unit).sum() / used), float((columns * by_factor).sum() / used),
         float(np.mean(scores)), importance,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ A name is that of the experiment that trained it, so `lecturelib train NAME --sh
 lecturelib/weights/ at half precision, with a record of how they were made and of what they reach as they are there.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -42,11 +43,8 @@ def ship(name: str, outcome: Outcome, folder: Path = WEIGHTS) -> Path:
 
     ValueError for an experiment of several stages, and for a run of the smoke profile.
     """
-    made = experiment(name)
-    if not isinstance(made, Training):
-        raise ValueError(f"{name} trains several models: only experiments of one can be shipped")
-    if outcome.record["profile"] == "smoke":
-        raise ValueError("this run is of the smoke profile, a few steps long: it is not worth shipping")
+    check_can_ship(name, outcome.record["profile"])
+    made = replace(experiment(name), **outcome.record.get("settings", {}))
     model = outcome.models["model"]
     tensors = {key: _half(tensor) for key, tensor in model.state_dict().items()}
     fill(model, {key: _single(tensor) for key, tensor in tensors.items()}, folder / name)
@@ -54,6 +52,14 @@ def ship(name: str, outcome: Outcome, folder: Path = WEIGHTS) -> Path:
     record = {key: value for key, value in outcome.record.items() if key != "finished"}
     save_tensors(folder / name, tensors, record | {"figures": figures, "model": type(model).__name__})
     return folder / f"{name}.json"
+
+
+def check_can_ship(name: str, profile: str) -> None:
+    """ValueError for an experiment of several stages, and for the smoke profile."""
+    if not isinstance(experiment(name), Training):
+        raise ValueError(f"{name} trains several models: only experiments of one can be shipped")
+    if profile == "smoke":
+        raise ValueError("a run of the smoke profile is a few steps long: it is not worth shipping")
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -187,7 +187,7 @@ def car(h: Hand) -> None:
 
 def sun(h: Hand) -> None:
     """A disc, eight to twelve rays one after the other, perhaps a smile."""
-    r, rays = h.between(0.35, 0.5), h.between(7, 12.99).floor()
+    r, rays = h.between(0.35, 0.5), h.between(8, 12.99).floor()
     h.oval(0, 0, r, r, 13)
     turn, long = h.between(0, 1), h.between(0.25, 0.45)
     for i in range(12):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecturelib.data import face_factors, features, portrait, sdf
+from lecturelib.data import features, portrait, sdf
 from lecturelib.data.face_factors import FACTOR_NAMES, LOOKS, Bias, check_factors, samplers
 from lecturelib.data.files import check_whole
 from lecturelib.data.sdf import cover, smooth
@@ -80,10 +80,10 @@ def draw_faces(factors: Tensor, looks: Tensor | None = None, *, size: int = 32) 
     if looks.shape != (len(factors), len(LOOKS)) or not ((looks >= 0) & (looks <= 1)).all():
         raise DataError(f"looks are a tensor ({len(factors)}, {len(LOOKS)}) of numbers in [0, 1]: {', '.join(LOOKS)}")
     few = max(1, 65_536 // size**2) if factors.device.type == "cpu" else 4_096 * 1_024 // size**2  # stay in the cache
-    out = factors.new_empty(len(factors), 3, size, size)
+    out, every = factors.new_empty(len(factors), 3, size, size), torch.cat([factors, looks], 1)
     with torch.inference_mode():
         for start in range(0, len(factors), few):
-            rows = torch.cat([factors, looks], 1)[start : start + few]
+            rows = every[start : start + few]
             named = zip((*FACTOR_NAMES, *LOOKS), rows.T[:, :, None, None], strict=True)
             out[start : start + few] = _paint(dict(named), size)
     return out
@@ -128,9 +128,9 @@ def _drawn(chunks, size: int) -> Iterator[Tensor]:
 
 @cache
 def version() -> str:
-    """Of the renderer: it changes with every change of its source."""
-    sources = b"".join(Path(module.__file__).read_bytes() for module in (sdf, face_factors, portrait, features))
-    return hashlib.sha256(sources + Path(__file__).read_bytes()).hexdigest()[:10]
+    """Of the renderer: it changes with every change of the files that paint."""
+    sources = b"".join(Path(module.__file__).read_bytes() for module in (sdf, portrait, features))
+    return hashlib.sha256(sources).hexdigest()[:10]
 
 
 def _kept(chunks, size: int) -> Iterator[Tensor]:
@@ -167,6 +167,7 @@ def _write(file: Path, x: Tensor) -> None:
             except BaseException:
                 os.unlink(scratch.name)
                 raise
+        os.chmod(scratch.name, 0o644)  # whoever may read the course may read this
         os.replace(scratch.name, file)
         _make_room()
     except OSError:

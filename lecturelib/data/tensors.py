@@ -65,7 +65,6 @@ class Data:
     def _with(self, *tensors: Tensor, names: Sequence[str] | None = None) -> "Data":
         other = copy.copy(self)  # keeps whatever else a source has hung on its data
         other.names = self.names if names is None else tuple(names)
-        other.weights = None
         other.stored = _checked(tensors, other.names)
         return other
 
@@ -91,7 +90,10 @@ class Data:
             which = which.nonzero()[:, 0] if which.dtype == torch.bool else which.long()
             if len(which) and not -len(self) <= which.min() <= which.max() < len(self):
                 raise DataError(f"indices run from {which.min()} to {which.max()}; there are {len(self)} examples")
-        return self._with(*(t[which] for t in self.stored))
+        other = self._with(*(t[which] for t in self.stored))
+        if self.weights is not None:
+            other.weights = self.weights[which if isinstance(which, slice) else which.cpu()]
+        return other
 
     def split(self, *sizes: float, seed: int = 0, stratify: bool = False) -> tuple["Data", ...]:
         """Shuffle and cut into parts: sizes are counts, or shares of the whole; -1 (once) is the rest.
@@ -136,7 +138,8 @@ class Data:
         """The same data, whose batches are drawn with replacement, in proportion to weights (n,).
 
         The weights may be changed in place, `data.weights.copy_(...)`: the next epoch, of n examples, is drawn with
-        them. DataError for other shapes, negative weights, and when all are 0.
+        them. (A checkpoint does not hold them: a run that changes them resumes exactly only at the end of an epoch,
+        once the caller has set them again.) DataError for other shapes, negative weights, and when all are 0.
         """
         weights = torch.as_tensor(weights).detach().to(torch.float64).cpu().clone()
         if weights.shape != (len(self),) or not (weights >= 0).all() or not 0 < float(weights.sum()) < float("inf"):
@@ -220,6 +223,8 @@ def _checked(tensors: Sequence[Tensor], names: Sequence[str]) -> tuple[Tensor, .
 def _drawn(weights: Tensor, rng: torch.Generator) -> Tensor:
     """As many indices as there are weights, in their proportion; multinomial takes no more than 2^24 of them."""
     edges = weights.cumsum(0)
+    if not (weights >= 0).all() or not 0 < float(edges[-1]) < float("inf"):
+        raise DataError("the weights were changed to what cannot be drawn from: at least 0, finite, not all 0")
     u = torch.rand(len(weights), generator=rng, dtype=torch.float64) * edges[-1]
     return torch.searchsorted(edges, u, right=True).clamp(max=len(weights) - 1)
 

@@ -83,10 +83,12 @@ class FactorRegressor(Model):
         return out
 
     def scores(self, data: Data) -> dict[str, float]:
-        """For each factor R^2, or for a choice the share that is right, on data with x and factors."""
+        """For each factor that varies R^2, or for a choice the share that is right, on data with x and factors."""
         read, true = self.predict(data.x), data.factors.to(self.device)
         scores = {}
         for i, factor in enumerate(self.factors):
+            if (true[:, i] == true[0, i]).all():
+                continue
             if factor.values:
                 scores[factor.name] = (read[:, i] == true[:, i]).float().mean().item()
             else:

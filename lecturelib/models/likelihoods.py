@@ -62,7 +62,8 @@ class DiscretisedLogistic(nn.Module):
 
     log P(x) = log(s((x + 1/2L - m) / c) - s((x - 1/2L - m) / c)), L = levels - 1; the lowest and the highest value
     also take all that is beyond them, so the masses sum to one. The width c is learned, one for all entries.
-    Kingma et al. (2016), arXiv 1606.04934, section 5.1.
+    After Kingma et al. (2016), arXiv 1606.04934, appendix C; the centred bins and their open ends as in PixelCNN++
+    (Salimans et al. 2017).
     """
 
     def __init__(self, levels: int = 256, width: float = 0.1):

@@ -18,7 +18,7 @@ def stroke_five(x: Tensor, lengths: Tensor) -> Tensor:
     The move after the last one is (0, 0, ended), and so are all that follow. Section 3.1.
     """
     x = F.pad(x, (0, 0, 0, 1))
-    ended = torch.arange(x.shape[1], device=x.device) >= lengths[:, None]
+    ended = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
     lifted = (x[:, :, 2] > 0.5) & ~ended
     pen = torch.stack([~(lifted | ended), lifted, ended], 2).to(x.dtype)
     return torch.cat([x[:, :, :2].masked_fill(ended[:, :, None], 0), pen], 2)
@@ -67,7 +67,11 @@ class SketchRNN(Model):
         return self.posterior(x, lengths)[0]
 
     def log_prob(self, x: Tensor, lengths: Tensor, z: Tensor | None = None) -> Tensor:
-        """log p(x|z) of each sketch in nats, (n,): its moves and when it ends. Equations 3 to 5 and 9."""
+        """log p(x|z) of each sketch in nats, (n,): its moves and when it ends. Equations 3 to 5.
+
+        A sum over what is drawn; the paper's loss divides by the longest length and asks for the pen's state in the
+        padding, too.
+        """
         target = stroke_five(x, lengths)
         start = target.new_tensor([0, 0, 1, 0, 0]).expand(len(x), 1, 5)
         seen = self.dropout(torch.cat([start, target[:, :-1]], 1))
@@ -75,7 +79,7 @@ class SketchRNN(Model):
             seen = torch.cat([seen, z[:, None].expand(-1, seen.shape[1], -1)], 2)
         output, _ = self.writer(seen, self._state(z))
         mixture, pen = self._density(output, target[:, :, :2])
-        step = torch.arange(target.shape[1], device=x.device)
+        step, lengths = torch.arange(target.shape[1], device=x.device), lengths.to(x.device)
         moves = (mixture * (step < lengths[:, None])).sum(1)
         said = (pen.log_softmax(2) * target[:, :, 2:]).sum(2)
         return moves + (said * (step <= lengths[:, None])).sum(1)
@@ -107,6 +111,8 @@ class SketchRNN(Model):
         n = len(z) if z is not None else len(beginning[0]) if beginning is not None else n
         if self.latent and z is None:
             z = torch.randn(n, self.latent, device=self.device)
+        if not self.latent and z is not None:
+            raise ValueError("this decoder is unconditional (latent=0): it takes no z")
         given, kept = (None, torch.zeros(n, dtype=torch.long)) if beginning is None else beginning
         x, lengths = torch.zeros(n, self.longest, 3, device=self.device), torch.full((n,), self.longest)
         move = x.new_tensor([0, 0, 1, 0, 0]).expand(n, 5)
@@ -118,14 +124,14 @@ class SketchRNN(Model):
             if given is not None and step < given.shape[1]:  # what is given is not drawn anew
                 dx, dy, lift = given[:, step].to(move).unbind(1)
                 known = torch.stack([dx, dy, 1 - lift, lift, 0 * lift], 1)
-                move = torch.where((step < kept)[:, None].to(move.device), known, move)
+                move = torch.where((step < kept.cpu())[:, None].to(move.device), known, move)
             ends = (move[:, 4] > 0.5).cpu()
             lengths = torch.where(going & ends, step, lengths)
             going &= ~ends
             x[:, step] = torch.where(going[:, None].to(x.device), move[:, [0, 1, 3]], 0)
             if not going.any():
                 break
-        return x, lengths.clamp(min=1)
+        return x, lengths.clamp(min=1).to(x.device)
 
     def sample(self, n: int, *_: Tensor, temperature: float = 1.0) -> Tensor:
         """n sketches (n, longest, 3), padded with 0; `draw` gives their lengths, too."""

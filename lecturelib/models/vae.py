@@ -58,7 +58,7 @@ class VAE(Model):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), each (n, latent)."""
         mean, log_variance = self.encoder(x).chunk(2, 1)
-        return mean, log_variance.clamp(-20, 20)  # beyond, exp overflows in bfloat16 and nothing is learned
+        return mean, log_variance.clamp(-20, 20)  # an encoder that runs away stays finite
 
     def encode(self, x: Tensor) -> Tensor:
         """The means of q(z|x): (n, *shape) -> (n, latent)."""
@@ -106,7 +106,7 @@ class VAE(Model):
         """The importance-weighted bound log 1/k sum_i p(x, z_i) / q(z_i|x) of each example in nats, (n,).
 
         Burda, Grosse, Salakhutdinov (2016), arXiv 1509.00519, equation 8; it rises with k towards log p(x). At most
-        about `chunk` pictures are decoded at once.
+        about `chunk` pictures are decoded at once; call it under no_grad, or what they leave for the gradient adds up.
         """
         if k < 1:
             raise ValueError(f"k is {k}; at least 1 is needed")
@@ -156,6 +156,8 @@ class Decorrelated(VAE):
 
     def __init__(self, *parts, off_diagonal: float = 10.0, diagonal: float = 10.0, **options):
         super().__init__(*parts, **options)
+        if self.free_bits:
+            raise ValueError("free_bits go with the plain VAE: this penalty already keeps the codes in use")
         self.off_diagonal, self.diagonal = off_diagonal, diagonal
 
     def loss(self, x: Tensor, *_: Tensor) -> dict[str, Tensor]:

@@ -50,7 +50,8 @@ SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 def inverse_multiquadric(x: Tensor, y: Tensor) -> Tensor:
     """k(x, y) = sum over scales s of C / (C + ||x - y||^2), C = 2 d s: (n, d), (m, d) -> (n, m).
 
-    C at s = 1 is the expected squared distance of two draws of N(0, I). Tolstikhin et al. (2018), section 4.
+    C at s = 1 is the expected squared distance of two draws of N(0, I). The kernel is that of Tolstikhin et al. (2018),
+    section 4; the sum over scales spares the choice of one.
     """
     squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
     return sum(c / (c + squared) for c in (2 * x.shape[1] * s for s in SCALES))

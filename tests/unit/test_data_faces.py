@@ -60,8 +60,9 @@ def test_distances_are_those_to_the_nearest_point_of_the_outline(kind, distance,
     close = true < near
     assert close.sum() > 300
     assert (found.abs() - true)[close].abs().max() < 4e-3
-    assert torch.equal(found < 0, {"circle": X**2 + Y**2 < 0.36, "ellipse": (X / 0.7) ** 2 + (Y / 0.4) ** 2 < 1}.get(
-        kind, found < 0))  # fmt: skip
+    corner = ((X.abs() - 0.55).clamp(min=0) ** 2 + (Y.abs() - 0.25).clamp(min=0) ** 2) < 0.15**2
+    inside = {"circle": X**2 + Y**2 < 0.36, "ellipse": (X / 0.7) ** 2 + (Y / 0.4) ** 2 < 1, "box": corner}
+    assert torch.equal(found < 0, inside[kind])
 
 
 def test_what_is_covered_adds_up_to_the_area():

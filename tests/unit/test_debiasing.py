@@ -66,7 +66,12 @@ def test_batches_follow_the_weights_and_their_changes():
     data.weights.copy_(torch.cat([torch.zeros(50), torch.ones(50)]))
     again = next(data.batches(20, start=3))[0]
     assert torch.equal(again, epoch[60:80])  # a run that is taken up again sees the same
-    assert data.subset([1, 2]).weights is None
+    assert data.subset([1, 60]).weights.tolist() == [0, 1]
+    for same in (data.to("cpu"), data.only("x"), data.map(lambda x: x + 0)):
+        assert next(same.batches(100))[0].min() >= 50
+    data.weights.zero_()
+    with pytest.raises(DataError, match="cannot be drawn from"):
+        next(data.batches(20))
 
 
 def test_how_often_is_in_proportion():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import mutual_info_score
@@ -35,10 +36,10 @@ def noise(factors: torch.Tensor) -> torch.Tensor:
 
 
 def test_bins_are_of_equal_width_and_choices_their_own():
-    values = torch.stack([torch.linspace(0, 1, 41), torch.arange(41) % 3], 1)
-    index = binned(values)
-    assert index[:, 0].bincount().tolist() == [2] * 10 + [2] * 9 + [3] or index[:, 0].max() == 19
-    assert index[:, 1].tolist() == [i % 3 for i in range(41)]
+    skewed = torch.rand(500, generator=torch.Generator().manual_seed(0)) ** 3
+    index = binned(torch.stack([skewed, torch.arange(500) % 3], 1))
+    assert index[:, 0].bincount(minlength=20).tolist() == np.histogram(skewed.double(), bins=20)[0].tolist()
+    assert index[:, 1].tolist() == [i % 3 for i in range(500)]
 
 
 def test_entropy_of_what_is_uniform_is_the_logarithm_of_its_number():
@@ -99,7 +100,13 @@ def test_units_that_vary_and_how_they_correlate(factors):
     (lambda f: mig(f, torch.cat([f, torch.ones(len(f), 1)], 1)), "factor 4 does not vary"),
     (lambda f: mutual_information(f[:5], f), "are needed"),
     (lambda f: dci(f[:5], f), "as many of both"),
+    (lambda f: dci(f, torch.cat([f, torch.ones(len(f), 1)], 1)), "factor 4 does not vary"),
 ])  # fmt: skip
 def test_bad_input_is_named(call, words, factors):
     with pytest.raises(ValueError, match=words):
         call(factors)
+
+
+def test_a_code_that_collapsed_is_worth_nothing(factors):
+    found = dci(torch.ones(len(factors), 3), factors[:, :2])
+    assert (found.disentanglement, found.completeness, found.informativeness) == (0, 0, 0)

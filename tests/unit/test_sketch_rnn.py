@@ -90,6 +90,8 @@ def test_what_cannot_be_is_named():
     model, (x, lengths) = SketchRNN(latent=0, hidden=4), batch()
     with pytest.raises(ValueError, match="unconditional"):
         model.encode(x, lengths)
+    with pytest.raises(ValueError, match="takes no z"):
+        model.draw(z=torch.zeros(2, 3))
     with pytest.raises(ValueError, match="temperature is 0"):
         model.draw(2, temperature=0)
 

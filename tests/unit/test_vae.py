@@ -225,6 +225,11 @@ def test_samples_are_means_or_draws():
 # kin
 
 
+def test_free_bits_are_not_ignored_in_silence():
+    with pytest.raises(ValueError, match="free_bits go with the plain VAE"):
+        dense_vae((1, 4, 4), 2, kind=Decorrelated, free_bits=0.1)
+
+
 def test_the_penalty_is_that_of_the_covariance():
     vae, x = dense_vae((1, 4, 4), 3, (16,), kind=Decorrelated, off_diagonal=2.0, diagonal=3.0), torch.rand(20, 1, 4, 4)
     covariance = torch.cov(vae.encode(x).T)
