@@ -80,9 +80,10 @@ def mouth(face: Face, pixel: float) -> None:
     face.paint(line(upper - v, 0.02 + 0.05 * (1.05 - t).clamp_(min=0), pixel) * here, lips * 0.92)
     face.paint(line(v - lower - 0.03, 0.08 * (1.02 - t).clamp_(min=0), pixel) * here, lips)
     gap = torch.maximum(upper - v, v - lower)
-    face.paint(cover(gap, pixel) * here * (gape > 0), colour(0.34, 0.08, 0.10, u))
+    opened = here * (gape / pixel).clamp(max=1)
+    face.paint(cover(gap, pixel) * opened, colour(0.34, 0.08, 0.10, u))
     teeth = torch.maximum(gap, v - upper - 0.62 * gape)
-    face.paint(cover(teeth, pixel) * here * (gape > 0), colour(0.97, 0.97, 0.97, u))
+    face.paint(cover(teeth, pixel) * opened, colour(0.97, 0.97, 0.97, u))
     face.paint(line(v - upper, 0.036, pixel) * here, face.dark * 0.35)
     moustache = choose(BEARDS, face.beard)[:, :1, None]
     curl = (v - 0.49 + 0.02 * smile - 0.05 * (face.au / 0.30).square()).abs()
@@ -108,16 +109,17 @@ def nose(face: Face, pixel: float) -> None:
     half, tall = 0.08 + 0.125 * face.nose, 0.18 + 0.20 * face.nose
     x = face.X / face.a - 1.17 * face.sy
     y = face.Y / face.b - 1.17 * face.sp * face.cy - 0.20 - 0.10 * face.nose - 0.05 * face.young
-    fall = -face.lx.sign() * face.lx.abs().sqrt()  # where the shadow falls
+    fall = -face.lx / (face.lx.square() + 0.02).sqrt().sqrt()  # where the shadow falls: its side, and how far
+    dark_side = -(face.lx / 0.3).clamp(-1, 1)
     cast = ellipse(x - 0.06 * fall, y - 0.05, half * 1.45, half * 0.85)
     face.paint(cover(cast, 0.09) * face.inside * 0.50, face.dark)
     slope = (half * (1 + 0.75 * (y / tall).clamp(-1, 0))).clamp_(min=0.03)
     ridge = torch.maximum(x.abs() - slope * 0.80, torch.maximum(-y - tall, y))
-    shaded = cover(ridge, 0.06) * smooth(0.0, 0.05, x * fall.sign() + slope * 0.2) * smooth(-1.0, -0.3, y / tall)
+    shaded = cover(ridge, 0.06) * smooth(0.0, 0.05, x * dark_side + slope * 0.2) * smooth(-1.0, -0.3, y / tall)
     face.paint(shaded * face.inside * 0.55, face.dark)
     ball = ellipse(x, y, half * 1.05, half * 0.78)
     wings = ellipse(x.abs() - half * 0.82, y + half * 0.02, half * 0.52, half * 0.50)
-    shade = 1.02 - 0.25 * x * fall.sign() / (half * 1.6) - 0.30 * (y / half).clamp(min=0)
+    shade = 1.02 - 0.25 * x * dark_side / (half * 1.6) - 0.30 * (y / half).clamp(min=0)
     tint = face.lit(face.skin_ * colour(1.02, 0.90, 0.87, x), 0.25) * shade[:, None]
     face.paint(cover(torch.minimum(ball, wings), pixel) * face.inside, tint)
     nostrils = ellipse(x.abs() - half * 0.50, y - half * 0.42, half * 0.34, half * 0.18)

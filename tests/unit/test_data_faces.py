@@ -186,6 +186,16 @@ def test_every_factor_shows(name):
             assert (pictures[i] - pictures[j]).abs().amax() > 0.1, (values[i], values[j])
 
 
+@pytest.mark.parametrize("name", [factor.name for factor in FACTORS if not factor.values])
+def test_no_number_makes_a_picture_jump(name):
+    factor, column = FACTORS[FACTOR_NAMES.index(name)], FACTOR_NAMES.index(name)
+    factors, looks = usual().repeat(401, 1), torch.full((401, len(LOOKS)), 0.5)
+    factors[:, column] = torch.linspace(factor.low, factor.high, 401)
+    looks[:, LOOKS.index("opening")] = 1.0
+    pictures = draw_faces(factors, looks)
+    assert (pictures[1:] - pictures[:-1]).abs().max() < 0.06
+
+
 @pytest.mark.parametrize(("name", "value", "rows", "columns"), [
     ("glasses", 1, (0.3, 0.66), (0.1, 0.9)),
     ("mouth", -1, (0.55, 0.85), (0.2, 0.8)),
