@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lecturelib.data.fetch import fetch, md5_of
+from lecturelib.data.files import check_split
 from lecturelib.data.tensors import Data, DataError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -125,13 +126,8 @@ def read_idx(path: Path) -> Tensor:
     return torch.from_numpy(values.reshape(shape).copy())
 
 
-def _check_split(split: str) -> None:
-    if split not in ("train", "test"):
-        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
-
-
 def _mnist_like(name: str, split: str, classes: str) -> Data:
-    _check_split(split)
+    check_split(split)
     start = "train" if split == "train" else "t10k"
     x = read_idx(_whole(name, f"{start}-images-idx3-ubyte.gz"))[:, None]
     y = read_idx(_whole(name, f"{start}-labels-idx1-ubyte.gz")).long()
@@ -156,7 +152,7 @@ def kmnist(*, split: str = "train") -> Data:
 
 def cifar10(*, split: str = "train") -> Data:
     """Colour photographs: x uint8 (50000 or 10000, 3, 32, 32), y. Krizhevsky (2009), technical report, Toronto."""
-    _check_split(split)
+    check_split(split)
     parts = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
     x, y = [], []
     with tarfile.open(_whole("cifar10", "cifar-10-python.tar.gz")) as archive:

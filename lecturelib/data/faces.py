@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from lecturelib.data import features, portrait, sdf
+from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.face_factors import FACTOR_NAMES, LOOKS, Bias, check_factors, samplers
 from lecturelib.data.files import check_whole
 from lecturelib.data.sdf import cover, smooth
 from lecturelib.data.tensors import Data, DataError
 
-CHUNK = 1024  # faces that share a random number generator, and a file when they are kept
 KEPT = Path(__file__).resolve().parents[2] / "data" / "drawn" / "faces"
 MOST_BYTES = 2_000_000_000  # of all that is kept; the oldest goes first
 
@@ -48,14 +48,11 @@ def faces(
     at 32 x 32 on two cores (benchmarks/faces.py); what was drawn is kept under data/drawn/, unless keep=False.
     DataError for bad options.
     """
-    check_whole(n=n)
+    drawn = chunks(n, seed, split)
     _check_size(size)
-    if split not in ("train", "test"):
-        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
     made = samplers(bias, vary)
     factors, looks = [], []
-    for i, start in enumerate(range(0, n, CHUNK)):
-        rng = torch.Generator().manual_seed((2 * seed + (split == "test")) * 1_000_003 + i)
+    for start, rng in drawn:
         u = torch.rand(CHUNK, len(FACTOR_NAMES) + len(LOOKS), generator=rng)[: n - start]
         factors.append(torch.stack([draw(column) for draw, column in zip(made, u.T, strict=False)], 1))
         looks.append(u[:, len(FACTOR_NAMES) :] if vary is None else torch.full_like(u[:, : len(LOOKS)], 0.5))

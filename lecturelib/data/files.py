@@ -24,6 +24,12 @@ def check_whole(least: int = 1, **options) -> None:
             raise DataError(f"{name} is {value!r}; a whole number of at least {least} is needed")
 
 
+def check_split(split: str) -> None:
+    """DataError unless it is "train" or "test"."""
+    if split not in ("train", "test"):
+        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
+
+
 def check_real(*, zero: bool = False, **options) -> None:
     """DataError unless each of these options is a finite number above 0, or 0 itself where `zero` allows it."""
     for name, value in options.items():

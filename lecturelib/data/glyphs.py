@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.files import check_whole
 from lecturelib.data.shapes import DIGITS, LETTERS
 from lecturelib.data.strokes import POINTS, bones, read_shape
@@ -24,7 +25,6 @@ FONTS = (
     "cmr10", "cmb10", "cmss10", "cmtt10",
 )  # fmt: skip
 TYPED = 0.2  # of the characters, after the bones of type instead of a pen's shapes
-CHUNK = 1024
 
 
 def glyphs(
@@ -55,15 +55,12 @@ def glyphs(
     """
     if kind not in KINDS:
         raise DataError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
-    if split not in ("train", "test"):
-        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
-    check_whole(n=n)
+    drawn = chunks(n, seed, split)
     check_whole(8, size=size)
     x = torch.empty(n, 1, size, size, dtype=torch.uint8)
     y = torch.empty(n, dtype=torch.long)
     f = torch.empty(n, 5)
-    for i, start in enumerate(range(0, n, CHUNK)):  # each chunk has its own random numbers, whatever n is
-        rng = torch.Generator().manual_seed((2 * seed + (split == "test")) * 1_000_003 + i)
+    for start, rng in drawn:
         label = torch.randint(len(KINDS[kind]), (CHUNK,), generator=rng)
         typed = torch.rand(CHUNK, generator=rng) < TYPED
         points = torch.where(typed[:, None, None], _type(kind, label, rng), pen_points(kind, label, rng)[0])

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.drawings import DRAWINGS, Hand
-from lecturelib.data.files import check_whole
 from lecturelib.data.tensors import Data, DataError
 
-CHUNK = 1024
 LONGEST = 96  # moves; no drawing of drawings.py needs more
 SCALE = 0.305  # the standard deviation of a move in the box of a drawing, over all classes
 
@@ -34,12 +33,9 @@ def sketches(
     if unknown or not classes:
         wrong = f"there is no class {unknown[0]!r}" if unknown else "no class is named"
         raise DataError(f"{wrong}; choose some of {', '.join(sorted(DRAWINGS))}")
-    if split not in ("train", "test"):
-        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
-    check_whole(n=n)
+    drawn = chunks(n, seed, split)
     parts = []
-    for i, start in enumerate(range(0, n, CHUNK)):  # each chunk has its own random numbers, whatever n is
-        rng = torch.Generator().manual_seed((2 * seed + (split == "test")) * 1_000_003 + i)
+    for start, rng in drawn:
         label = torch.randint(len(classes), (CHUNK,), generator=rng)
         x, lengths = torch.zeros(CHUNK, LONGEST, 3), torch.zeros(CHUNK, dtype=torch.long)
         for number, name in enumerate(classes):

@@ -5,8 +5,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.files import check_whole
-from lecturelib.data.glyphs import CHUNK, KINDS, SHAPES, pen_points, warp
+from lecturelib.data.glyphs import KINDS, SHAPES, pen_points, warp
 from lecturelib.data.strokes import stroke_numbers
 from lecturelib.data.tensors import Data, DataError
 
@@ -30,13 +31,10 @@ def trajectories(
     """
     if kind not in KINDS:
         raise DataError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
-    if split not in ("train", "test"):
-        raise DataError(f"split is {split!r}; choose 'train' or 'test'")
-    check_whole(n=n)
+    drawn = chunks(n, seed, split)
     check_whole(8, steps=steps)
     parts = []
-    for i, start in enumerate(range(0, n, CHUNK)):  # each chunk has its own random numbers, whatever n is
-        rng = torch.Generator().manual_seed((2 * seed + (split == "test")) * 1_000_003 + i)
+    for start, rng in drawn:
         label = torch.randint(len(KINDS[kind]), (CHUNK,), generator=rng)
         points, shape = pen_points(kind, label, rng)
         points, _ = warp(points, rng)

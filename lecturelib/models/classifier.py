@@ -15,7 +15,30 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(channels_out), nn.ReLU(), nn.MaxPool2d(2))
 
 
-class ConvClassifier(Model):
+class Classifies:
+    """What every model whose `forward` gives logits (n, classes) can do: for a Model to inherit from, before Model."""
+
+    def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """The cross-entropy -log p(y|x) in nats, mean over the batch, and the share of right answers."""
+        logits = self(x)
+        right = (logits.argmax(1) == y).float().mean()
+        return {"loss": F.cross_entropy(logits, y), "accuracy": right}
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, chunk: int = 1024) -> Tensor:
+        """The most likely class of each example, (n,), computed in chunks."""
+        was_training = self.training
+        self.eval()
+        labels = torch.cat([self(part.to(self.device)).argmax(1) for part in x.split(chunk)])
+        self.train(was_training)
+        return labels
+
+    def accuracy(self, data: Data) -> float:
+        """The share of the examples data.x whose most likely class is data.y."""
+        return (self.predict(data.x) == data.y.to(self.device)).float().mean().item()
+
+
+class ConvClassifier(Classifies, Model):
     """Two blocks of 3 x 3 filters that halve the picture, a hidden layer of features, and logits: p(y|x).
 
     Pictures of any size from 4 x 4: x (n, c, h, w) in [0, 1] -> logits (n, classes).
@@ -45,25 +68,6 @@ class ConvClassifier(Model):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, classes); their softmax is p(y|x)."""
         return self.head(self.dropout(self.features(x)))
-
-    def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """The cross-entropy -log p(y|x) in nats, mean over the batch, and the share of right answers."""
-        logits = self(x)
-        right = (logits.argmax(1) == y).float().mean()
-        return {"loss": F.cross_entropy(logits, y), "accuracy": right}
-
-    @torch.no_grad()
-    def predict(self, x: Tensor, chunk: int = 1024) -> Tensor:
-        """The most likely class of each picture, (n,), computed in chunks."""
-        was_training = self.training
-        self.eval()
-        labels = torch.cat([self(part.to(self.device)).argmax(1) for part in x.split(chunk)])
-        self.train(was_training)
-        return labels
-
-    def accuracy(self, data: Data) -> float:
-        """The share of the pictures data.x whose most likely class is data.y."""
-        return (self.predict(data.x) == data.y.to(self.device)).float().mean().item()
 
 
 class Augmented(Model):

@@ -12,11 +12,11 @@ import copy
 from collections.abc import Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.data.tensors import Data
 from lecturelib.model import Model, Turn
+from lecturelib.models.classifier import Classifies
 from lecturelib.resume import History
 from lecturelib.training import fit
 
@@ -60,7 +60,7 @@ def pretrain(layers: Sequence[Model], data: Data, steps: int, **options) -> list
     return histories
 
 
-class SoftmaxClassifier(Model):
+class SoftmaxClassifier(Classifies, Model):
     """A softmax layer on an encoder: p(y|x) from logits V f(x) + d. Training moves the encoder, or leaves it frozen.
 
     Fine-tuning a pretrained encoder is training this model; the same encoder untrained is the one from scratch.
@@ -90,26 +90,7 @@ class SoftmaxClassifier(Model):
         """Logits (n, classes)."""
         return self.head(self.features(x))
 
-    def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """The cross-entropy -log p(y|x) in nats, mean over the batch, and the share of right answers."""
-        logits = self(x)
-        right = (logits.argmax(1) == y).float().mean()
-        return {"loss": F.cross_entropy(logits, y), "accuracy": right}
-
     def turns(self, lr: float) -> list[Turn]:
         """One Adam turn on what is not frozen."""
         moved = [p for p in self.parameters() if p.requires_grad]
         return [Turn("model", self.loss, torch.optim.Adam(moved, lr=lr, fused=True))]
-
-    @torch.no_grad()
-    def predict(self, x: Tensor, chunk: int = 1024) -> Tensor:
-        """The most likely class of each example, (n,), computed in chunks."""
-        was_training = self.training
-        self.eval()
-        labels = torch.cat([self(part.to(self.device)).argmax(1) for part in x.split(chunk)])
-        self.train(was_training)
-        return labels
-
-    def accuracy(self, data: Data) -> float:
-        """The share of the examples data.x whose most likely class is data.y."""
-        return (self.predict(data.x) == data.y.to(self.device)).float().mean().item()
