@@ -201,7 +201,7 @@ WRONG = {
         ("averaged over the pixels", loss_with(noisy, error_together=torch.mean)),
         ("summed over the examples", loss_with(noisy, error_together=torch.sum, kl_together=torch.sum)),
         ("this is the bound", loss_with(noisy, lambda e, k, b: (-e - b * k, e, k))),
-        ("should be", loss_with(noisy, logits=lambda p, z: decode(p, z).sigmoid())),
+        ("another", loss_with(noisy, logits=lambda p, z: decode(p, z).sigmoid())),
         ("must return three", loss_with(noisy, lambda e, k, b: e + b * k)),
         ("does a gradient of the reconstruction", loss_with(lambda m, s: noisy(m, s).detach())),
         ("does a gradient of the reconstruction", loss_with(torch.normal)),
