@@ -15,7 +15,7 @@ from lecturelib import load
 from lecturelib.grading.calling import check_gradient
 from lecturelib.grading.diagnosis import judge_diagnosis
 from lecturelib.grading.exercises import exercise
-from lecturelib.grading.mistakes import Mistake, compare, require, require_form
+from lecturelib.grading.mistakes import Mistake, close, compare, require, require_form
 from lecturelib.grading.outcomes import outcome
 
 LATENT_AXIS = "averaged over the latent units; sum over them"
@@ -399,10 +399,13 @@ def elbo(call, rng):
 
 
 def _weights(pixels: int, latent: int, hidden: int, rng: torch.Generator) -> dict[str, Tensor]:
-    """Parameters of the lab's VAE, large enough that the codes and their noise matter."""
-    shapes = {"W1": (hidden, pixels), "b1": (hidden,), "W2": (2 * latent, hidden), "b2": (2 * latent,),
-              "W3": (hidden, latent), "b3": (hidden,), "W4": (pixels, hidden), "b4": (pixels,)}  # fmt: skip
-    return {name: _normal(*shape, rng=rng) * (1.2 / shape[-1] ** 0.5) for name, shape in shapes.items()}
+    """Parameters of the lab's VAE with means near 2.5 or -2.5 and wide draws, so that both matter to the decoder."""
+    shapes = {"W1": (hidden, pixels), "W2": (2 * latent, hidden), "W3": (hidden, latent), "W4": (pixels, hidden)}
+    p = {name: _normal(*shape, rng=rng) * (1.6 / shape[-1] ** 0.5) for name, shape in shapes.items()}
+    p |= {f"b{i}": _normal(len(p[f"W{i}"]), rng=rng) for i in (1, 3, 4)}
+    p["W2"] *= 0.3
+    p["b2"] = torch.cat([2.5 * _normal(latent, rng=rng).sign(), torch.full((latent,), 1.3)])
+    return p
 
 
 def _encode(p: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -419,7 +422,7 @@ def _error(p: dict[str, Tensor], z: Tensor, x: Tensor) -> Tensor:
     return -Bernoulli(logits=_decode(p, z)).log_prob(x).sum(1)
 
 
-def _judge_vae_loss(call, n: int, pixels: int, latent: int, beta: float, rng: torch.Generator, calls: int = 40) -> None:
+def _judge_vae_loss(call, n: int, pixels: int, latent: int, beta: float, rng: torch.Generator, calls: int = 60) -> None:
     p, x = _weights(pixels, latent, 16, rng), (torch.rand(n, pixels, generator=rng) < 0.5).float()
     mean, log_variance = _encode(p, x)
     sigma = (log_variance / 2).exp()
@@ -435,31 +438,51 @@ def _judge_vae_loss(call, n: int, pixels: int, latent: int, beta: float, rng: to
     drawn = torch.stack(drawn)
     require(bool((drawn[0] != drawn[1]).any()), "two calls give the same loss: no noise, or noise from a fixed seed")
 
-    def average(code, times=400):
-        """The mean error for z = code(eps), and how far a mean over the calls may lie off, relative to it."""
-        found = torch.stack([_error(p, code(_normal(n, latent, rng=rng)), x).mean() for _ in range(times)])
-        return found.mean(), SIGMAS * found.std() / calls**0.5
+    def average(code, of=lambda logits: logits, times=400):
+        """The mean error for z = code(eps), and how far a mean over the calls may lie off."""
+        found = []
+        for _ in range(times):
+            logits = of(_decode(p, code(_normal(n, latent, rng=rng))))
+            found.append(F.binary_cross_entropy_with_logits(logits, x) * pixels)
+        found = torch.stack(found)
+        return found.mean(), SIGMAS * found.std() * (1 / calls + 1 / times) ** 0.5
 
-    (error, slack), kl = average(lambda e: mean + sigma * e), kl_divergence(Normal(mean, sigma), Normal(0.0, 1.0))
-    kl = kl.sum(1).mean()
+    def divergence(mean, sigma):
+        return kl_divergence(Normal(mean, sigma), Normal(0.0, 1.0)).sum(1).mean()
 
-    def three(e=error, k=kl, loss=None):
-        return (e + beta * k if loss is None else loss), e, k
-
-    wrong = {
-        "beta does not reach the loss": three(loss=error + kl),
-        "z is drawn from the prior, not from q(z|x)": three(e=average(lambda e: e)[0]),
-        "the noise is scaled with the variance, not with sigma": three(e=average(lambda e: mean + sigma**2 * e)[0]),
-        "mean and log-variance of the encoder are exchanged": three(
-            e=average(lambda e: log_variance + (mean / 2).exp() * e)[0],
-            k=kl_divergence(Normal(log_variance, (mean / 2).exp()), Normal(0.0, 1.0)).sum(1).mean(),
-        ),
-        "averaged over the pixels; sum over them": three(e=error / pixels),
-        "summed over the examples; average over them": three(e=error * n, k=kl * n),
-        "the sign is wrong: this is the bound; its negative is the loss": three(loss=-error - beta * kl),
+    (error, slack), kl = average(lambda e: mean + sigma * e), divergence(mean, sigma)
+    turned = (mean / 2).exp()
+    wrong_kl = {
+        "mean and log-variance of the encoder are exchanged": divergence(log_variance, turned),
+        "summed over the examples; average over them": kl * n,
+        "averaged over the latent units; sum over them": kl / latent,
+        "beta belongs to the loss alone": kl * beta,
+        "the sign is wrong": -kl,
     }
-    tolerance = (1.5 * slack / error).item()
-    compare(tuple(drawn.mean(0)), three(), wrong, tolerance=tolerance, what="the mean of (loss, reconstruction, kl)")
+    wrong_error = {
+        "z is drawn from the prior, not from q(z|x)": average(lambda e: e)[0],
+        "the noise is scaled with the variance, not with sigma": average(lambda e: mean + sigma**2 * e)[0],
+        "mean and log-variance of the encoder are exchanged": average(lambda e: log_variance + turned * e)[0],
+        "the logits pass through a sigmoid, and `negative_elbo` applies another": average(
+            lambda e: mean + sigma * e, torch.sigmoid
+        )[0],
+        "averaged over the pixels; sum over them": error / pixels,
+        "summed over the examples; average over them": error * n,
+        "the sign is wrong: it is -log p(x|z)": -error,
+    }
+    wrong_loss = {
+        "beta does not reach it": error + kl,
+        "the sign is wrong: this is the bound; its negative is the loss": -error - beta * kl,
+        "the KL is subtracted": error - beta * kl,
+        "the KL is missing": error,
+        "beta weighs the reconstruction; it belongs to the KL": beta * error + kl,
+    }
+    loss = error + beta * kl
+    told = ((2, kl, 1e-3, wrong_kl), (1, error, slack / error, wrong_error), (0, loss, slack / loss, wrong_loss))
+    for place, right, tolerance, wrong in told:
+        found, name = drawn[:, place].mean(), ("loss", "reconstruction", "kl")[place]
+        if not close(found, right, float(tolerance)):
+            compare(found, right, wrong, tolerance=float(tolerance), what=f"the mean of {name} over {calls} calls")
 
 
 def _pictures(kind: str, n: int, seed: int, split: str = "train") -> Tensor:
@@ -469,7 +492,7 @@ def _pictures(kind: str, n: int, seed: int, split: str = "train") -> Tensor:
 
 def _judge_training(call, kind: str, latent: int, steps: int, rng: torch.Generator) -> None:
     seed = int(torch.randint(1000, (), generator=rng))
-    x, unseen = _pictures(kind, 4000, seed), _pictures(kind, 600, seed, split="test")
+    x, unseen = _pictures(kind, 4000, seed), _pictures(kind, 2000, seed, split="test")
     p = call("trained", x, 1.0, latent, 100, steps)
     like = _weights(x.shape[1], latent, 100, rng)
     require(isinstance(p, dict) and p.keys() == like.keys(), "`trained` was changed: take it from the released lab")
@@ -490,7 +513,7 @@ def _judge_training(call, kind: str, latent: int, steps: int, rng: torch.Generat
 
 @exercise("training", points=2, hint="Encode, draw with `reparameterise`, decode, then `negative_elbo`.")
 def training(call, rng):
-    _judge_vae_loss(call, 30, 12, 3, 2.0, rng)
+    _judge_vae_loss(call, 60, 30, 3, 2.0, rng)
     _judge_training(call, "digits", 6, 700, rng)
 
 

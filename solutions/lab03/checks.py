@@ -531,7 +531,7 @@ def _pictures(kind: str, n: int, seed: int, split: str = "train") -> Tensor:
 
 def _judge_training(call, kind: str, latent: int, steps: int, rng: torch.Generator) -> None:
     seed = int(torch.randint(1000, (), generator=rng))
-    x, unseen = _pictures(kind, 4000, seed), _pictures(kind, 600, seed, split="test")
+    x, unseen = _pictures(kind, 4000, seed), _pictures(kind, 2000, seed, split="test")
     p = call("trained", x, 1.0, latent, 100, steps)
     like = _weights(x.shape[1], latent, 100, rng)
     require(isinstance(p, dict) and p.keys() == like.keys(), "`trained` was changed: take it from the released lab")
