@@ -5,6 +5,7 @@ import importlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 
 import nbformat
 import pytest
@@ -78,8 +79,18 @@ def hash_of(seed: int | str) -> int:
     return seed if isinstance(seed, int) else zlib.crc32(seed.encode()) % 2**31
 
 
+def linked(namespace: dict) -> dict:
+    """The same, but the notebook's own functions call those that stand here, also where one was replaced."""
+    found: dict = {}
+    for name, value in namespace.items():
+        if isinstance(value, FunctionType) and "__name__" not in value.__globals__:
+            value = FunctionType(value.__code__, found, value.__name__, value.__defaults__, value.__closure__)
+        found[name] = value
+    return found
+
+
 def judge(check, namespace: dict, seed: int | str = 0):
-    return run(check, Caller(namespace, hash_of(seed)), generator(check.name, check.hidden, seed))
+    return run(check, Caller(linked(namespace), hash_of(seed)), generator(check.name, check.hidden, seed))
 
 
 @pytest.mark.parametrize(("lab", "check"), CHECKS)
