@@ -624,7 +624,7 @@ def _judge_weights(call, k: int, n: int, d: int, rng: torch.Generator) -> None:
         "these are the weights; their logarithms are asked for": right.exp(),
         "averaged over the draws; one number for each draw and example, (k, n)": right.mean(0),
     }
-    compare(call("log_weights", log_likelihood, z, mean, log_variance), right, wrong, what="the log-weights")
+    compare(call("log_weights", log_likelihood, z, mean, log_variance), right, wrong, what="log w")
 
 
 @exercise("weights", points=1, hint="log p(x|z) is given; log p(z) and log q(z|x) are sums over the latent units.")
