@@ -15,10 +15,9 @@ from lecturelib import load
 from lecturelib.grading.calling import check_gradient
 from lecturelib.grading.diagnosis import judge_diagnosis
 from lecturelib.grading.exercises import exercise
-from lecturelib.grading.mistakes import Mistake, close, compare, require, require_form
+from lecturelib.grading.mistakes import Mistake, close, compare, require, require_finite, require_form
 from lecturelib.grading.outcomes import outcome
 
-LATENT_AXIS = "averaged over the latent units; sum over them"
 SIGMAS = 6.0  # standard errors that a mean of random numbers may lie off
 
 
@@ -30,21 +29,16 @@ def _uniform(low: float, high: float, *shape: int, rng: torch.Generator) -> Tens
     return low + (high - low) * torch.rand(*shape, generator=rng)
 
 
-def _require_finite(value, what: str, advice: str) -> None:
-    if isinstance(value, Tensor) and not bool(value.isfinite().all()):
-        raise Mistake(f"{what} is {'NaN' if value.isnan().any() else 'infinite'}: {advice}")
-
-
-def _wrong_sums(each: Tensor) -> dict[str, Tensor]:
-    """What comes out when the terms (n, d) of a sum over d are put together in another way."""
+def _wrong_sums(each: Tensor, over: str) -> dict[str, Tensor]:
+    """What comes out when the terms (n, d) of a sum over d, `over` what, are put together in another way."""
     return {
-        "not summed over the latent units: one number for each example, (n,)": each,
-        LATENT_AXIS: each.mean(1),
+        f"not summed over the {over}: one number for each example, (n,)": each,
+        f"averaged over the {over}; sum over them": each.mean(1),
         "summed over the examples too; one number for each example, (n,)": each.sum(),
-        "averaged over examples and latent units; one number for each example, (n,)": each.mean(),
+        f"averaged over examples and {over}; one number for each example, (n,)": each.mean(),
         "averaged over the examples; one number for each example, (n,)": each.sum(1).mean(),
-        "summed over the examples; sum over the latent units": each.sum(0),
-        "averaged over the examples; sum over the latent units": each.mean(0),
+        f"summed over the examples; sum over the {over}": each.sum(0),
+        f"averaged over the examples; sum over the {over}": each.mean(0),
     }
 
 
@@ -60,10 +54,10 @@ def _judge_kl(call, n: int, d: int, rng: torch.Generator) -> None:
     check_gradient(call, "kl_to_prior", mean[:1], log_variance[:1], of=1)
     thin = torch.full((2, d), -60.0)
     value = call("kl_to_prior", mean[:1].expand(2, d), thin)
-    _require_finite(value, "the KL of a very narrow q (log-variance -60)", "log_variance is a logarithm already")
+    require_finite(value, "the KL of a very narrow q (log-variance -60)", "log_variance is a logarithm already")
     compare(value, 0.5 * (mean[:1].expand(2, d).square() + 60 - 1).sum(1), what="the KL of a very narrow q")
     prior = call("kl_to_prior", torch.zeros(2, d), torch.zeros(2, d))
-    require(bool((prior.abs() < 1e-5).all()), "the KL of N(0, 1) to itself is not 0")
+    compare(prior, torch.zeros(2), tolerance=1e-5, what="the KL of N(0, 1) to itself")
 
 
 def _judge_kl_of(call, mean: Tensor, log_variance: Tensor) -> None:
@@ -98,7 +92,7 @@ def _judge_kl_of(call, mean: Tensor, log_variance: Tensor) -> None:
         "this is KL(prior || q); the other way round is asked for":
             kl_divergence(Normal(0.0, 1.0), Normal(mean, sigma)).sum(1),
         "in bits (logarithm to the base 2); nats are asked for": right / math.log(2),
-    } | _wrong_sums(each)  # fmt: skip
+    } | _wrong_sums(each, "latent units")  # fmt: skip
     compare(call("kl_to_prior", mean, log_variance), right, wrong, what="the KL")
 
 
@@ -140,10 +134,10 @@ def _judge_kl_between(call, n: int, d: int, rng: torch.Generator) -> None:
             kl_divergence(Normal(m, vm), Normal(p, vp)).sum(1),
         "this is the KL to N(0, 1); p has a mean and a variance of its own":
             kl_divergence(Normal(m, (lm / 2).exp()), Normal(0.0, 1.0)).sum(1),
-    } | _wrong_sums(each)  # fmt: skip
+    } | _wrong_sums(each, "latent units")  # fmt: skip
     compare(call("kl_between", m, lm, p, lp), right, wrong, what="the KL")
     same = call("kl_between", m, lm, m, lm)
-    require(bool((same.abs() < 1e-4).all()), "the KL of a Gaussian to itself is not 0")
+    compare(same, torch.zeros(n), what="the KL of a Gaussian to itself")
     zero = torch.zeros(n, d)
     to_prior = kl_divergence(Normal(m, (lm / 2).exp()), Normal(0.0, 1.0)).sum(1)
     compare(call("kl_between", m, lm, zero, zero), to_prior, what="the KL to N(0, 1)")
@@ -249,17 +243,6 @@ def reparameterise(call, rng):
 # 3. What the decoder says of the pixels
 
 
-def _wrong_pixel_sums(each: Tensor) -> dict[str, Tensor]:
-    return {
-        "not summed over the pixels: one number for each example, (n,)": each,
-        "averaged over the pixels; sum over them": each.mean(1),
-        "summed over the examples too; one number for each example, (n,)": each.sum(),
-        "averaged over the examples; one number for each example, (n,)": each.sum(1).mean(),
-        "averaged over examples and pixels; one number for each example, (n,)": each.mean(),
-        "summed over the examples; sum over the pixels": each.sum(0),
-    }
-
-
 def _judge_bernoulli(call, n: int, d: int, rng: torch.Generator) -> None:
     logits = 2 * _normal(n, d, rng=rng)
     black = (torch.rand(n, d, generator=rng) < 0.5).float()
@@ -282,7 +265,7 @@ def _judge_bernoulli(call, n: int, d: int, rng: torch.Generator) -> None:
             "this is the squared error": -(p - x).square().sum(1),
             "this is the probability; its logarithm is asked for": right.exp(),
             "in bits (logarithm to the base 2); nats are asked for": right / math.log(2),
-        } | _wrong_pixel_sums(each)  # fmt: skip
+        } | _wrong_sums(each, "pixels")  # fmt: skip
         compare(call("bernoulli_log_likelihood", logits, x), right, wrong, what="the log-likelihood")
     check_gradient(call, "bernoulli_log_likelihood", logits[:1], black[:1], of=0)
     _judge_large_logits(call, logits, black)
@@ -293,7 +276,7 @@ def _judge_large_logits(call, logits: Tensor, x: Tensor) -> None:
     far = logits.sign() * (logits.abs() + 150)
     value = call("bernoulli_log_likelihood", far, x)
     advice = "the sigmoid rounds to 0 or 1 there; compute from the logits, without it"
-    _require_finite(value, "the log-likelihood for logits near 150", advice)
+    require_finite(value, "the log-likelihood for logits near 150", advice)
     right = -F.binary_cross_entropy_with_logits(far, x, reduction="none").sum(1)
     missed = (far.sign() * (x - 0.5) < 0).sum(1)  # pixels of each example that the decoder is sure of and wrong
     if value.shape == right.shape and bool(missed.any()):
@@ -338,7 +321,7 @@ def _judge_gaussian(call, n: int, d: int, sigma: float, rng: torch.Generator) ->
         "sigma is taken for the variance": Normal(mean, sigma**0.5).log_prob(x).sum(1),
         "sigma is taken for the log-variance": Normal(mean, math.exp(sigma / 2)).log_prob(x).sum(1),
         "this is the density; its logarithm is asked for": right.exp(),
-    } | _wrong_pixel_sums(each)  # fmt: skip
+    } | _wrong_sums(each, "pixels")  # fmt: skip
     compare(call("gaussian_log_likelihood", mean, x, sigma), right, wrong, what="the log-likelihood")
     check_gradient(call, "gaussian_log_likelihood", mean[:1], x[:1], sigma, of=0)
 
@@ -617,7 +600,7 @@ def _judge_importance(call, k: int, n: int, rng: torch.Generator) -> None:
     advice = "exp rounds to 0 or infinity there; use torch.logsumexp, or take out the largest log-weight"
     for shift in (-800.0, 800.0):
         far = call("importance_bound", w + shift)
-        _require_finite(far, f"the bound for log-weights near {shift:g}", advice)
+        require_finite(far, f"the bound for log-weights near {shift:g}", advice)
         compare(far, right + shift, tolerance=1e-5, what=f"the bound for log-weights near {shift:g}")
     check_gradient(call, "importance_bound", w[:, :1], of=0)
 

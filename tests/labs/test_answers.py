@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from common_answers import BROKEN, NONSENSE
 
+from lecturelib.grading import outcomes
 from lecturelib.grading.calling import Caller
 from lecturelib.grading.exercises import exercises_of, generator, run
 
@@ -91,6 +92,15 @@ def linked(namespace: dict) -> dict:
 
 def judge(check, namespace: dict, seed: int | str = 0):
     return run(check, Caller(linked(namespace), hash_of(seed)), generator(check.name, check.hidden, seed))
+
+
+def measured(lab: Lab, exercise: str, answer: dict, seeds) -> dict[str, list[float]]:
+    """What the checks that train measure for an answer."""
+    with outcomes.recording() as found:
+        for seed in seeds:
+            for check in lab.of(exercise):
+                assert judge(check, lab.solution | answer, f"seed {seed}").status == "passed"
+    return found
 
 
 @pytest.mark.parametrize(("lab", "check"), CHECKS)

@@ -6,7 +6,7 @@ import lab03_bound
 import nbformat
 import pytest
 import torch
-from test_answers import SOLUTIONS, Lab, judge
+from test_answers import SOLUTIONS, Lab, measured
 from torch.distributions import Normal, kl_divergence
 
 from lecturelib import choose, load
@@ -118,20 +118,11 @@ def test_the_list_of_causes_is_that_of_the_check():
     assert set(S["diagnosis"]().values()) <= listed
 
 
-def nats(answer: dict, seeds) -> dict[str, list[float]]:
-    """What the checks that train measure for an answer."""
-    with outcomes.recording() as found:
-        for seed in seeds:
-            for check in LAB.of("training"):
-                assert judge(check, S | answer, f"seed {seed}").status == "passed"
-    return found
-
-
 def test_what_training_is_allowed_to_lose_lies_between_right_and_wrong():
-    right = nats({}, range(2))
+    right = measured(LAB, "training", {}, range(2))
     assert right.keys() == SPREAD.keys()
     nearly = lab03_bound.loss_with(lambda mean, sigma: lab03_bound.noisy(mean, sigma.detach()))
-    wrong = nats({"vae_loss": nearly}, range(2))  # the wrong answer that comes closest
+    wrong = measured(LAB, "training", {"vae_loss": nearly}, range(2))  # the wrong answer that comes closest
     for name, spread in SPREAD.items():
         slack = max(1.0, outcomes.DEVIATIONS * spread["deviation"])
         assert slack < 2
