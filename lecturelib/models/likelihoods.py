@@ -1,6 +1,8 @@
 """p(x|z): what a decoder's output says about x. Each scores x, draws x, and gives its mean."""
 
+import copy
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -92,3 +94,51 @@ class DiscretisedLogistic(nn.Module):
         u = torch.rand_like(output).clamp(1e-6, 1 - 1e-6)
         drawn = output + self.log_width.exp() * (u.log() - (-u).log1p())
         return (drawn.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
+
+
+class Perceptual(nn.Module):
+    """For pictures in [0, 1]: how far x and sigmoid(output) are apart in the eyes of a network that is trained already.
+
+    score = -sum over stages of weight / 2 |phi_l(sigmoid(output)) - phi_l(x)|^2, phi_l the output of the l-th stage;
+    the sums run over all units. No density in x, as it does not sum to one: with it a VAE's "bound" bounds nothing.
+    Hou, Shen, Sun, Qiu (2017), arXiv 1610.00291, equation 5.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module], weights: Sequence[float] | float = 1.0, pixels: float = 0.0):
+        """stages: layers of a trained network, one after the other; a frozen copy is kept beside the parameters.
+
+        weights: of each stage; pixels: of the squared distance of the pictures themselves.
+        """
+        super().__init__()
+        weights = [float(weights)] * len(stages) if isinstance(weights, int | float) else list(weights)
+        if not stages or len(weights) != len(stages):
+            raise ValueError(f"{len(stages)} stages and {len(weights)} weights: at least one, and as many of both")
+        self.weights, self.pixels = weights, pixels
+        # in a tuple, so that they are no part of the model: nothing trains them, and no checkpoint keeps them
+        self._stages = tuple(copy.deepcopy(stage).eval().requires_grad_(False) for stage in stages)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """phi_l(x) of each stage."""
+        found = []
+        for stage in self._stages:
+            x = stage.to(x.device)(x)
+            found.append(x)
+        return found
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """(n, c, h, w) twice -> the scores (n,)."""
+        made = output.sigmoid()
+        score = self.pixels * (made - x).square().flatten(1).sum(1)
+        with torch.no_grad():
+            wanted = self.features(x.expand_as(made))
+        for weight, a, b in zip(self.weights, self.features(made), wanted, strict=True):
+            score = score + weight * (a - b).square().flatten(1).sum(1)
+        return -0.5 * score
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The picture."""
+        return output.sigmoid()
+
+    def sample(self, output: Tensor) -> Tensor:
+        """The picture: there is no noise to draw."""
+        return output.sigmoid()

@@ -22,7 +22,7 @@ from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
-from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian
+from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.sequence import SequenceAutoencoder
@@ -132,6 +132,8 @@ CASES = [
         (1, 8, 8), 8, (64,), likelihood=Gaussian(0.5), beta=4.0), pictures, 0.9, True),
     Case("convolutional VAE, discretised logistic", lambda: convolutional_vae(
         (1, 8, 8), 8, (8, 16), likelihood=DiscretisedLogistic(2)), pictures, 0.6, True),
+    Case("deep-feature-consistent VAE", lambda: dense_vae((1, 8, 8), 8, (64,), likelihood=Perceptual(
+        [ConvClassifier((1, 8, 8)).blocks[0]], pixels=1.0)), pictures, 0.6, True),
     Case("decorrelated VAE", lambda: dense_vae((1, 8, 8), 8, (64,), kind=Decorrelated), pictures, 0.6, True),
     Case("importance-weighted autoencoder", lambda: ImportanceWeighted(dense_vae((1, 8, 8), 8, (64,)), 5), pictures,
          0.6, True),
