@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from lecturelib.checkpoint import fill, load_tensors
 from lecturelib.data import Data, load
 from lecturelib.experiments.running import Training
 from lecturelib.models.factors import FactorRegressor
-from lecturelib.models.likelihoods import Gaussian
+from lecturelib.models.likelihoods import Perceptual
 from lecturelib.models.vae import VAE, convolutional_vae
 from lecturelib.runtime import device
 from lecturelib.training import cosine
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)
@@ -37,33 +41,52 @@ class FaceFactors(Training):
         return model.scores(load("faces", n=5000, seed=self.seed, split="test"))
 
 
+def _down(channels_in: int, channels_out: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=False), nn.BatchNorm2d(channels_out))
+
+
+def _up(channels_in: int, channels_out: int) -> nn.Module:
+    first = nn.Conv2d(channels_in, channels_in, 3, 1, 1, bias=False)
+    return nn.Sequential(
+        first, nn.BatchNorm2d(channels_in), nn.SiLU(), nn.ConvTranspose2d(channels_in, channels_out, 4, 2, 1)
+    )
+
+
 @dataclass(frozen=True)
 class FacesVAE(Training):
-    """A convolutional VAE of faces at 32 x 32; squared error a pixel, KL and bound on faces of other people."""
+    """A convolutional VAE of faces at 32 x 32 in which eight factors vary, deep-feature-consistent.
 
-    steps: int = 10_000
+    The score is that of the pixels and of the first two layers of the factor regressor (`Perceptual`): the weights make
+    each of the three weigh about as much. Reported on faces of other people.
+    """
+
+    steps: int = 3000
     batch_size: int = 128
-    lr: float = 1e-3
-    n: int = 60_000
+    lr: float = 3e-3
+    n: int = 30_000
     latent: int = 64
-    sigma: float = 0.1  # of a pixel, in [0, 1]
+    pixels: float = 40.0
+    weights: tuple[float, float] = (0.5, 1.6)
+    vary: tuple[str, ...] = ("skin", "hair_style", "hair_colour", "mouth", "glasses", "yaw", "light", "background")
 
     def data(self) -> Data:
-        return load("faces", n=self.n, seed=self.seed).only("x").to(device())
+        return load("faces", n=self.n, seed=self.seed, vary=self.vary).only("x").to(device())
 
     def model(self) -> VAE:
-        return convolutional_vae((3, 32, 32), self.latent, (32, 64, 128), activation=nn.SiLU,
-                                 likelihood=Gaussian(self.sigma))  # fmt: skip
+        reader = FaceFactors().model()
+        tensors, _ = load_tensors(WEIGHTS / "face_factors")
+        fill(reader, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, WEIGHTS)
+        convolution, norm, relu, stage, *_ = reader.blocks
+        eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
+        return convolutional_vae((3, 32, 32), self.latent, (32, 64, 128), _down, _up, nn.SiLU,
+                                 Perceptual(eyes, self.weights, self.pixels))  # fmt: skip
 
     def options(self) -> Mapping:
-        return {"schedule": cosine(warmup=0.02), "precision": "auto"}
+        return {"schedule": cosine(warmup=0.05), "precision": "auto"}
 
     @torch.no_grad()
     def figures(self, model: VAE) -> dict[str, float]:
-        x = load("faces", n=2000, seed=self.seed, split="test").x.to(device())
-        parts = model.loss(x)
-        return {
-            "test squared error a pixel": (model(x) - x).square().mean().item(),
-            "test KL in nats": parts["kl"].item(),
-            "test bound in nats": -parts["loss"].item(),
-        }
+        x = load("faces", n=2000, seed=self.seed, split="test", vary=self.vary).x.to(device())
+        model.eval()
+        return {"test squared error a pixel": (model(x) - x).square().mean().item(),
+                "test KL in nats": model.loss(x)["kl"].item()}  # fmt: skip

@@ -1,0 +1,64 @@
+"""The experiments with variational autoencoders: what is trained on what, and what is reported."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lecturelib.data import Data
+from lecturelib.experiments import FacesVAE, MnistLikelihood, likelihood, run
+from lecturelib.models.likelihoods import Perceptual
+from lecturelib.models.vae import ImportanceWeighted
+
+
+@pytest.fixture
+def small_mnist(monkeypatch):
+    """Bars at one of four places, in grey: 200 to train on, 40 to test."""
+
+    def load(name: str, split: str = "train") -> Data:
+        assert name == "mnist"
+        x = torch.zeros(200 if split == "train" else 40, 1, 28, 28)
+        for i, picture in enumerate(x):
+            picture[0, 7 * (i % 4) : 7 * (i % 4) + 4] = 0.9
+        return Data(x, torch.arange(len(x)) % 4)
+
+    monkeypatch.setattr(likelihood, "load", load)
+
+
+SMALL = MnistLikelihood(steps=60, batch_size=50, bound_steps=10, draws=20)
+
+
+def test_pictures_are_binarised_anew_each_time_they_are_shown(small_mnist):
+    stage = next(SMALL.stages())
+    seen = [stage.model.transform(stage.data.x[:50]) for _ in range(2)]
+    assert set(seen[0].unique().tolist()) == {0.0, 1.0}
+    assert not torch.equal(*seen)
+
+
+def test_a_vae_learns_and_its_likelihood_is_above_its_bound(small_mnist):
+    outcome = run(SMALL, progress=False)
+    assert list(outcome.models) == ["vae"]
+    nats, bound = (outcome.figures[f"test negative {name} in nats"] for name in ("log-likelihood", "bound"))
+    assert nats < bound < 28 * 28 * 0.6931  # of a coin for each pixel
+    assert run(SMALL, progress=False).figures == outcome.figures
+
+
+def test_the_importance_weighted_bound_goes_on_from_the_vae(small_mnist):
+    outcome = run(replace(SMALL, bound=5), progress=False)
+    assert list(outcome.models) == ["vae", "bound"]
+    weighted = outcome.models["bound"].model
+    assert isinstance(weighted, ImportanceWeighted)
+    assert weighted.k == 5
+    assert weighted.vae is outcome.models["vae"].model
+    assert len(outcome.histories["bound"]["loss"]) == 10
+
+
+def test_the_faces_are_scored_by_the_regressors_first_layers():
+    experiment = FacesVAE(steps=4, batch_size=8, n=64)
+    outcome = run(experiment, progress=False)
+    vae = outcome.models["model"]
+    assert isinstance(vae.likelihood, Perceptual)
+    shapes = [tuple(features.shape) for features in vae.likelihood.features(torch.rand(2, 3, 32, 32))]
+    assert shapes == [(2, 32, 32, 32), (2, 64, 16, 16)]
+    assert set(outcome.figures) == {"test squared error a pixel", "test KL in nats"}
+    assert vae.sample(2).shape == (2, 3, 32, 32)
