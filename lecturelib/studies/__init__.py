@@ -4,6 +4,7 @@ from lecturelib.experiments import (
     Clustering,
     Convolutional,
     DeepClusters,
+    Disentangling,
     FewLabels,
     FineTuned,
     FromScratch,
@@ -47,7 +48,19 @@ _FEW_LABELS = Study(
     seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
 )
 
-STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS)}
+_DISENTANGLEMENT = Study(
+    "disentanglement",
+    "how well the units of a VAE's code follow five independent factors: plain, two betas, a decorrelation penalty",
+    {
+        "plain": Disentangling(),
+        "beta = 4": Disentangling(beta=4.0),
+        "beta = 10": Disentangling(beta=10.0),
+        "decorrelated": Disentangling(off_diagonal=50.0),
+    },
+    seeds=(10, 11, 12, 13, 14),  # pictures and starts that no setting was chosen on
+)
+
+STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT)}
 
 
 def study(name: str) -> Study:
