@@ -1,4 +1,4 @@
-"""Grey pictures of one bright disc, from five independent numbers: small enough that a network learns them in seconds."""
+"""Grey pictures of one bright disc, from five independent numbers: a network learns them in seconds."""
 
 import torch
 from torch import Tensor

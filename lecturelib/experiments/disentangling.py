@@ -10,7 +10,7 @@ from lecturelib.data import Data, load
 from lecturelib.disentanglement import active_units, dci, largest_correlation, mig
 from lecturelib.experiments.running import Training
 from lecturelib.models.likelihoods import Gaussian
-from lecturelib.models.vae import VAE, Decorrelated, dense_vae
+from lecturelib.models.vae import VAE, Decorrelated, dense_vae, reparameterise
 from lecturelib.runtime import device
 from lecturelib.training import cosine
 
@@ -44,8 +44,9 @@ class Disentangling(Training):
 
     @torch.no_grad()
     def figures(self, model: VAE) -> dict[str, float]:
-        unseen = load("discs", n=5000, seed=self.seed, split="test").to(device())
-        code = model.encode(unseen.x)
+        unseen = load("discs", n=10_000, seed=self.seed, split="test").to(device())
+        code, log_variance = model.posterior(unseen.x)
+        drawn = reparameterise(code, log_variance)
         scores = dci(code[:2000], unseen.factors[:2000], seed=self.seed)
         active = active_units(code)
         return {
@@ -55,6 +56,6 @@ class Disentangling(Training):
             "informativeness": scores.informativeness,
             "active units": active.sum().item(),
             "largest correlation": largest_correlation(code[:, active]),
-            "squared error": (model(unseen.x) - unseen.x).square().flatten(1).sum(1).mean().item(),
+            "squared error": (model.decode(drawn) - unseen.x).square().flatten(1).sum(1).mean().item(),
             "ELBO": model.elbo(unseen.x).mean().item(),
         }
