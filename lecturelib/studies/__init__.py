@@ -63,7 +63,8 @@ _DISENTANGLEMENT = Study(
 
 _DEBIASING = Study(
     "debiasing",
-    "a detector of faces of which few are dark or turned: plain, faces drawn by how rare their codes are, or by the truth",
+    "a detector of faces of which few are dark or turned: plain, faces drawn by how rare their codes are, "
+    "or by the truth",
     {arm: FaceDetector(arm=arm) for arm in ("plain", "debiased", "oracle")},
     seeds=tuple(range(10, 20)),  # pictures that no setting was chosen on
 )
