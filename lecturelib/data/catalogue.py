@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lecturelib.data import downloads
 from lecturelib.data.digits import digits
+from lecturelib.data.discs import discs
 from lecturelib.data.documents import documents
 from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
@@ -34,6 +35,7 @@ class Entry:
 
 _OFFLINE = [
     Entry("digits", "real handwritten digits, 8 x 8", "1,797", "scikit-learn", "CC BY 4.0", "bundled"),
+    Entry("discs", "a bright disc on grey from five independent factors, 16 x 16", "any", "drawn", "MIT", "drawn"),
     Entry("documents", "docstrings of installed packages as word counts", "4,000, or more", "installed packages",
           "BSD and similar, of each package", "bundled"),
     Entry("faces", "cartoon faces in colour from 15 named factors, 32 x 32 or larger", "any", "drawn", "MIT", "drawn"),
@@ -51,6 +53,7 @@ _OFFLINE = [
 _LOADERS: dict[str, Callable[..., Data]] = {
     "cifar10": downloads.cifar10,
     "digits": digits,
+    "discs": discs,
     "documents": documents,
     "faces": faces,
     "fashion_mnist": downloads.fashion_mnist,

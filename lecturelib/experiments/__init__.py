@@ -1,6 +1,8 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.debiasing import FaceDetector
+from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.faces import FaceFactors, FacesVAE
 from lecturelib.experiments.few_labels import (
     Convolutional,
@@ -17,12 +19,14 @@ from lecturelib.experiments.running import Experiment, Outcome, Stage, Training,
 from lecturelib.record import named
 
 __all__ = [
-    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FacesVAE", "FewLabels",
-    "FineTuned", "FromScratch", "MnistLikelihood", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode",
-    "experiment", "run",
+    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
+    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "MnistLikelihood", "Outcome", "Pretrained",
+    "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
+    "discs_vae": Disentangling(),
+    "face_detector": FaceDetector(arm="debiased"),
     "face_factors": FaceFactors(),
     "faces_vae": FacesVAE(),
     "glyphs_autoencoder": GlyphsAutoencoder(),

@@ -4,6 +4,8 @@ from lecturelib.experiments import (
     Clustering,
     Convolutional,
     DeepClusters,
+    Disentangling,
+    FaceDetector,
     FewLabels,
     FineTuned,
     FromScratch,
@@ -47,7 +49,27 @@ _FEW_LABELS = Study(
     seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
 )
 
-STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS)}
+_DISENTANGLEMENT = Study(
+    "disentanglement",
+    "how well the units of a VAE's code follow five independent factors: plain, two betas, a decorrelation penalty",
+    {
+        "plain": Disentangling(),
+        "beta = 4": Disentangling(beta=4.0),
+        "beta = 10": Disentangling(beta=10.0),
+        "decorrelated": Disentangling(off_diagonal=30.0, diagonal=10.0),
+    },
+    seeds=(20, 21, 22, 23, 24),
+)
+
+_DEBIASING = Study(
+    "debiasing",
+    "a detector of faces of which few are dark or turned: plain, faces drawn by how rare their codes are, "
+    "or by the truth",
+    {arm: FaceDetector(arm=arm) for arm in ("plain", "debiased", "oracle")},
+    seeds=tuple(range(10, 20)),  # pictures that no setting was chosen on
+)
+
+STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING)}
 
 
 def study(name: str) -> Study:

@@ -1,0 +1,45 @@
+"""What lecture 09 writes out is what lecturelib does."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+import lecturelib
+from lecturelib.models.debiasing import rareness
+from lecturelib.models.vae import Decorrelated, dense_vae
+
+LECTURE = Path(__file__).parents[2] / "notebooks" / "09_disentangling_debiasing_wasserstein.ipynb"
+
+
+@pytest.fixture(scope="module")
+def lecture() -> dict:
+    """The names that the lecture defines in its cells: only definitions are run."""
+    names = {"torch": torch}
+    wanted = ("def covariance_penalty", "def rare_weights", "def frechet")
+    cells = [c.source for c in nbformat.read(LECTURE, as_version=4).cells if c.cell_type == "code"]
+    blocks = [block for source in cells for block in source.split("\n\n") if block.startswith(wanted)]
+    assert len(blocks) == len(wanted)
+    exec("\n\n".join(blocks), names)
+    return names
+
+
+def test_the_penalty_is_the_librarys(lecture):
+    lecturelib.seed(0)
+    vae = dense_vae((1, 4, 4), 3, (8,), kind=Decorrelated, off_diagonal=7.0, diagonal=2.0)
+    x = torch.rand(30, 1, 4, 4)
+    torch.testing.assert_close(lecture["covariance_penalty"](vae.encode(x), 7.0, 2.0), vae.loss(x)["penalty"])
+
+
+def test_the_weights_are_the_librarys(lecture):
+    z = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(lecture["rare_weights"](z, bins=7, alpha=0.1), rareness(z, 7, 0.1), rtol=1e-5, atol=0)
+
+
+def test_the_frechet_distance_is_that_of_two_gaussians(lecture):
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randn(200_000, 2, generator=rng)
+    b = torch.tensor([2.0, 0.0]) + torch.tensor([1.0, 3.0]) * torch.randn(200_000, 2, generator=rng)
+    assert lecture["frechet"](a, a) == pytest.approx(0, abs=1e-6)
+    assert lecture["frechet"](a, b) == pytest.approx(4 + (3 - 1) ** 2, rel=0.02)
