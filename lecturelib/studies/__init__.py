@@ -8,6 +8,7 @@ from lecturelib.experiments import (
     FineTuned,
     FromScratch,
     Pretrained,
+    Sketches,
     UntrainedCode,
 )
 from lecturelib.record import named
@@ -47,7 +48,20 @@ _FEW_LABELS = Study(
     seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
 )
 
-STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS)}
+_SKETCHES = {"hidden": 128, "reader": 64, "draws": 20}
+
+_SKETCH_RNN = Study(
+    "sketch_rnn",
+    "Sketch-RNN against its decoder without an encoder on drawn boats, houses and trees, and a beta that is too large",
+    {
+        f"{name}, {steps} steps": Sketches(steps=steps, **_SKETCHES, **settings)
+        for steps in (150, 800)
+        for name, settings in {"unconditional": {"latent": 0}, "Sketch-RNN": {}, "beta = 20": {"beta": 20.0}}.items()
+    },
+    seeds=(10, 11, 12),
+)
+
+STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS, _SKETCH_RNN)}
 
 
 def study(name: str) -> Study:
