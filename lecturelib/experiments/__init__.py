@@ -14,13 +14,13 @@ from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
-from lecturelib.experiments.sketches import Sketches
+from lecturelib.experiments.sketches import OmniglotSketches, Sketches
 from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FewLabels", "FineTuned",
-    "FromScratch", "MnistLikelihood", "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode",
-    "experiment", "run",
+    "FromScratch", "MnistLikelihood", "OmniglotSketches", "Outcome", "Pretrained", "Sketches", "Stage", "Training",
+    "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -34,6 +34,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_clusters": DeepClusters(source="mnist"),
     "mnist_vae": MnistLikelihood(),
     "sketch_rnn": Sketches(),
+    "omniglot_sketch_rnn": OmniglotSketches(),
+    "omniglot_unconditional": OmniglotSketches(latent=0),
     "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),
 }
 
