@@ -16,12 +16,13 @@ from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
+from lecturelib.experiments.sketches import OmniglotSketches, Sketches
 from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
-    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "MnistLikelihood", "Outcome", "Pretrained",
-    "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "MnistLikelihood", "OmniglotSketches",
+    "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -37,6 +38,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
     "mnist_vae": MnistLikelihood(),
+    "sketch_rnn": Sketches(),
+    "omniglot_sketch_rnn": OmniglotSketches(),
+    "omniglot_unconditional": OmniglotSketches(latent=0),
     "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),
 }
 

@@ -10,6 +10,7 @@ from lecturelib.experiments import (
     FineTuned,
     FromScratch,
     Pretrained,
+    Sketches,
     UntrainedCode,
 )
 from lecturelib.record import named
@@ -69,7 +70,21 @@ _DEBIASING = Study(
     seeds=tuple(range(10, 20)),  # pictures that no setting was chosen on
 )
 
-STUDIES: dict[str, Study] = {one.name: one for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING)}
+_SKETCH_RNN = Study(
+    "sketch_rnn",
+    "Sketch-RNN against its decoder without an encoder on drawn boats, houses and trees, with two values of beta",
+    {
+        "unconditional, 100 steps": Sketches(steps=100, latent=0),
+        "unconditional": Sketches(steps=400, latent=0),
+        "beta = 1": Sketches(steps=400, beta=1.0),
+        "beta = 0.2": Sketches(steps=400),
+    },
+    seeds=(10, 11, 12),
+)
+
+STUDIES: dict[str, Study] = {
+    one.name: one for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN)
+}
 
 
 def study(name: str) -> Study:
