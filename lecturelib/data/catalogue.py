@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lecturelib.data import downloads
+from lecturelib.data.celeba import celeba
 from lecturelib.data.digits import digits
 from lecturelib.data.documents import documents
 from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
 from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
+from lecturelib.data.quickdraw import quickdraw
 from lecturelib.data.sketches import sketches
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.data.toys import toys
@@ -49,6 +51,7 @@ _OFFLINE = [
 ]  # fmt: skip
 
 _LOADERS: dict[str, Callable[..., Data]] = {
+    "celeba": celeba,
     "cifar10": downloads.cifar10,
     "digits": digits,
     "documents": documents,
@@ -59,6 +62,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "lfw": lfw,
     "mnist": downloads.mnist,
     "photos": photos,
+    "quickdraw": quickdraw,
     "sketches": sketches,
     "toys": toys,
     "trajectories": trajectories,
@@ -70,9 +74,8 @@ def datasets() -> list[Entry]:
     entries = list(_OFFLINE)
     for row in downloads.status():
         about = downloads.manifest()[row["name"]]
-        size = f"{row['megabytes']:g} MB to download"
         entries.append(
-            Entry(row["name"], row["what"], size, about["origin"], row["licence"], "download", row["present"],
+            Entry(row["name"], row["what"], row["size"], about["origin"], row["licence"], "download", row["present"],
                   about["nearest"])
         )  # fmt: skip
     return entries
