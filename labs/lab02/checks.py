@@ -4,13 +4,12 @@ Each exercise is judged by one function below, which the check in the lab calls 
 and the grading with others.
 """
 
-import hashlib
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lecturelib.grading.calling import check_gradient
+from lecturelib.grading.diagnosis import judge_diagnosis
 from lecturelib.grading.exercises import exercise
 from lecturelib.grading.mistakes import Mistake, close, compare, require, require_form
 
@@ -340,25 +339,9 @@ _EVIDENCE = {
 _RIGHT = {"A": "c69fd4c2", "B": "a83413bd", "C": "300c1559"}  # hashes: nobody should read the answer in passing
 
 
-def _hash(letter: str, cause: str) -> str:
-    return hashlib.sha256(f"lab02 {letter} {cause}".encode()).hexdigest()[:8]
-
-
 @exercise("diagnosis", points=3)
 def diagnosis(call, rng):
-    answer = call("diagnosis")
-    require(answer is not None, "`diagnosis` returns None: is the `return` missing?")
-    require(isinstance(answer, dict), 'give a dict, as in {"A": "scale", "B": "scale", "C": "scale"}')
-    for letter in _RIGHT:
-        require(letter in answer, f"there is no answer for {letter}")
-        cause = answer[letter]
-        require(cause in _CAUSES, f"{letter}: {cause!r} is none of the eight causes; write it as in the list")
-        require(
-            _hash(letter, cause) == _RIGHT[letter],
-            f"{letter}: {cause!r} is not the cause. Look again: {_EVIDENCE[letter]}",
-        )
-    more = sorted(set(answer) - set(_RIGHT), key=str)
-    require(not more, f"there are only A, B and C, but the answer names {more}")
+    judge_diagnosis(call, "lab02", _CAUSES, _RIGHT, _EVIDENCE)
 
 
 def _judge_repair(call, n: int, d: int, units: int, rng: torch.Generator) -> None:

@@ -4,7 +4,6 @@ Each exercise is judged by one function below, which the check in the lab calls 
 and the grading with others. The references are those of torch.distributions and scikit-learn.
 """
 
-import hashlib
 import math
 import warnings
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, MixtureSameFamily, MultivariateNormal
 
+from lecturelib.grading.diagnosis import judge_diagnosis
 from lecturelib.grading.exercises import exercise
 from lecturelib.grading.mistakes import Mistake, close, compare, require, require_form
 from lecturelib.grading.outcomes import outcome
@@ -482,26 +482,9 @@ _EVIDENCE = {
 _RIGHT = {"A": "1b22212f", "B": "0609f1f3", "C": "da60b558"}  # hashes: nobody should read the answer in passing
 
 
-def _hash(letter: str, cause: str) -> str:
-    return hashlib.sha256(f"lab01 {letter} {cause}".encode()).hexdigest()[:8]
-
-
 @exercise("diagnosis", points=3)
 def diagnosis(call, rng):
-    answer = call("diagnosis")
-    require(answer is not None, "`diagnosis` returns None: is the `return` missing?")
-    example = '{"A": "no weights", "B": "no weights", "C": "no weights"}'
-    require(isinstance(answer, dict), f"give a dict, as in {example}")
-    for letter in _RIGHT:
-        require(letter in answer, f"there is no answer for {letter}")
-        cause = answer[letter]
-        require(cause in _CAUSES, f"{letter}: {cause!r} is none of the eight causes; write it as in the list")
-        require(
-            _hash(letter, cause) == _RIGHT[letter],
-            f"{letter}: {cause!r} is not the cause. Look again: {_EVIDENCE[letter]}",
-        )
-    more = sorted(set(answer) - set(_RIGHT), key=str)
-    require(not more, f"there are only A, B and C, but the answer names {more}")
+    judge_diagnosis(call, "lab01", _CAUSES, _RIGHT, _EVIDENCE)
 
 
 def _judge_start(call, n: int, d: int, k: int, rng: torch.Generator) -> None:

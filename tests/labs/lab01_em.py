@@ -216,7 +216,7 @@ WRONG = {
         ("B: 'too few steps' is not the cause", answer(B="too few steps")),
         ("B: 'underflow' is not the cause", answer(B="underflow")),
         ("C: 'collapse' is not the cause", answer(C="collapse")),
-        ("none of the eight causes", answer(A="Equal start")),
+        ("none of the causes", answer(A="Equal start")),
         ("give a dict", lambda: ["equal start", "collapse", "underflow"]),
         ("no answer for C", lambda: {"A": "equal start", "B": "collapse"}),
         ("`return` missing", lambda: None),

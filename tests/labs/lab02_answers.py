@@ -334,7 +334,7 @@ WRONG = {
         ("A: 'saturated' is not the cause", {"diagnosis": answer(A="saturated")}),
         ("B: 'too few units' is not the cause", {"diagnosis": answer(B="too few units")}),
         ("C: 'scale' is not the cause", {"diagnosis": answer(C="scale")}),
-        ("none of the eight causes", {"diagnosis": answer(A="Symmetric ")}),
+        ("none of the causes", {"diagnosis": answer(A="Symmetric ")}),
         ("give a dict", {"diagnosis": lambda: ["symmetric", "noisy target", "two sigmoids"]}),
         ("no answer for C", {"diagnosis": lambda: {"A": "symmetric", "B": "noisy target"}}),
         ("`return` missing", {"diagnosis": lambda: None}),
