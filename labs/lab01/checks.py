@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Categorical, MixtureSameFamily, Multi
 
 from lecturelib.grading.diagnosis import judge_diagnosis
 from lecturelib.grading.exercises import exercise
-from lecturelib.grading.mistakes import Mistake, close, compare, require, require_form
+from lecturelib.grading.mistakes import Mistake, close, compare, require, require_finite, require_form
 from lecturelib.grading.outcomes import outcome
 
 F64 = torch.float64
@@ -100,19 +100,14 @@ def _judge_extremes(call, d: int, rng: torch.Generator) -> None:
         mean, covariance = scale * _normal(d, rng=rng), scale**2 * _covariance(d, rng)
         x = mean + scale * _normal(4, d, rng=rng)
         value = call("log_gaussian", x, mean, covariance)
-        _require_finite(value, f"the log-density in {d} dimensions with deviations near {scale:g}", IN_LOGS)
+        require_finite(value, f"the log-density in {d} dimensions with deviations near {scale:g}", IN_LOGS)
         right = MultivariateNormal(mean, covariance).log_prob(x)
         compare(value, right, tolerance=1e-6, what=f"the log-density with deviations near {scale:g}")
     mean, covariance = _normal(2, rng=rng), _covariance(2, rng)
     x = mean + 100 * torch.tensor([[1.0, 1.0], [-1.0, 1.0], [2.0, 0.0]], dtype=F64)
     value = call("log_gaussian", x, mean, covariance)
-    _require_finite(value, "the log-density 100 units away from the mean", IN_LOGS)
+    require_finite(value, "the log-density 100 units away from the mean", IN_LOGS)
     compare(value, MultivariateNormal(mean, covariance).log_prob(x), tolerance=1e-6, what="the log-density far away")
-
-
-def _require_finite(value, what: str, advice: str) -> None:
-    if isinstance(value, Tensor) and not bool(value.isfinite().all()):
-        raise Mistake(f"{what} is {'NaN' if value.isnan().any() else 'infinite'}: {advice}")
 
 
 @exercise("gaussian", points=2, hint="(x - m)^T S^-1 (x - m) is the squared length of L^-1 (x - m), with S = L L^T.")
@@ -176,16 +171,16 @@ def _judge_sum(call, n: int, k: int, rng: torch.Generator) -> None:
     advice = "subtract the largest entry of each row before exp, and add it again after log"
     for shift in (2000.0, -2000.0):
         value = call("log_sum_exp", a + shift)
-        _require_finite(value, f"the log-sum-exp of entries near {shift:g}", advice)
+        require_finite(value, f"the log-sum-exp of entries near {shift:g}", advice)
         compare(value, right + shift, tolerance=1e-9, what=f"the log-sum-exp of entries near {shift:g}")
     apart = a + torch.linspace(-2000, 2000, n, dtype=F64)[:, None]
     value = call("log_sum_exp", apart)
-    _require_finite(value, "the log-sum-exp where one row is large and another small", advice)
+    require_finite(value, "the log-sum-exp where one row is large and another small", advice)
     compare(value, torch.logsumexp(apart, 1), tolerance=1e-9, what="the log-sum-exp of rows of very different size")
     if k > 1:
         a[0, 0] = -math.inf
         value = call("log_sum_exp", a)
-        _require_finite(value, "the log-sum-exp with an entry of -inf, the logarithm of 0,", "exp makes it 0")
+        require_finite(value, "the log-sum-exp with an entry of -inf, the logarithm of 0,", "exp makes it 0")
         compare(value, torch.logsumexp(a, 1), tolerance=1e-6, what="the log-sum-exp with an entry of -inf")
 
 
@@ -208,12 +203,12 @@ def _judge_mixture(call, n: int, k: int, rng: torch.Generator) -> None:
     }
     compare(call("log_mixture", log_p, w), right, wrong, tolerance=1e-6, what="the mixture's log-density")
     value = call("log_mixture", log_p - 2000, w)
-    _require_finite(value, "the mixture's log-density far from all components", "use your log_sum_exp")
+    require_finite(value, "the mixture's log-density far from all components", "use your log_sum_exp")
     compare(value, right - 2000, tolerance=1e-9, what="the mixture's log-density far from all components")
     if k > 1:
         w = torch.cat([w[1:] / w[1:].sum(), torch.zeros(1, dtype=F64)])
         value = call("log_mixture", log_p, w)
-        _require_finite(value, "the mixture's log-density with a component of weight 0", "log 0 = -inf adds exp = 0")
+        require_finite(value, "the mixture's log-density with a component of weight 0", "log 0 = -inf adds exp = 0")
         right = (log_p.exp() * w).sum(1).log()
         compare(value, right, tolerance=1e-6, what="the mixture's log-density with a component of weight 0")
 
@@ -245,7 +240,7 @@ def _judge_responsibilities(call, n: int, k: int, rng: torch.Generator) -> None:
     compare(call("responsibilities", log_p, w), right, wrong, tolerance=1e-6, what="the responsibilities")
     value = call("responsibilities", log_p - 2000, w)
     advice = "there all densities round to 0: work with logarithms until the last exp"
-    _require_finite(value, "a responsibility far from all components", advice)
+    require_finite(value, "a responsibility far from all components", advice)
     compare(value, right, tolerance=1e-6, what="the responsibilities far from all components")
 
 
@@ -647,7 +642,7 @@ def _judge_large_posterior(call, n: int, d: int, rng: torch.Generator) -> None:
     x, prior, on = (_uniform(n, d, rng=rng) < 0.5).to(F64), _weights(3, rng), 0.2 + 0.6 * _uniform(3, d, rng=rng)
     value = call("log_posterior", x, prior, on)
     advice = "the product of so many probabilities rounds to 0: add logarithms, and normalise by your log_sum_exp"
-    _require_finite(value, f"the log-posterior of {d} pixels", advice)
+    require_finite(value, f"the log-posterior of {d} pixels", advice)
     right = (Bernoulli(on).log_prob(x[:, None]).sum(2) + prior.log()).log_softmax(1)
     compare(value, right, tolerance=1e-6, what=f"the log-posterior of {d} pixels")
 

@@ -11,13 +11,14 @@ from lecturelib.experiments.few_labels import (
     UntrainedCode,
 )
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
+from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
 from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FewLabels", "FineTuned",
-    "FromScratch", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "FromScratch", "MnistLikelihood", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -29,6 +30,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_denoising": StackedDenoising(),
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
+    "mnist_vae": MnistLikelihood(),
+    "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),
 }
 
 

@@ -76,6 +76,12 @@ def require_form(value, like: Tensor, what: str = "the result") -> None:
     _check_form(_tensor(value, like, what), like, True, what)
 
 
+def require_finite(value, what: str, advice: str) -> None:
+    """Mistake with this advice when a tensor holds NaN or infinity; whatever is no tensor is left to `compare`."""
+    if isinstance(value, Tensor) and not bool(value.isfinite().all()):
+        raise Mistake(f"{what} is {'NaN' if value.isnan().any() else 'infinite'}: {advice}")
+
+
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
     """Same shape, and nowhere further apart than `tolerance` times the largest entry of b."""
     if a.shape != b.shape or a.is_complex() != b.is_complex():

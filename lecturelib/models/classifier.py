@@ -71,19 +71,20 @@ class ConvClassifier(Classifies, Model):
 
 
 class Augmented(Model):
-    """A classifier that is trained on changed copies: in each step it sees transform(x) with the label of x.
+    """A model that is trained on changed copies: in each step it sees transform(x), with the label of x if there is one.
 
-    transform: (n, ...) -> (n, ...), drawn anew in each call, as `lecturelib.data.augment.RandomAffine`.
+    transform: (n, ...) -> (n, ...), drawn anew in each call, as `lecturelib.data.augment.RandomAffine`, or
+    `torch.bernoulli` for pictures binarised by sampling.
     """
 
-    def __init__(self, classifier: Model, transform: Callable[[Tensor], Tensor]):
+    def __init__(self, model: Model, transform: Callable[[Tensor], Tensor]):
         super().__init__()
-        self.classifier, self.transform = classifier, transform
+        self.model, self.transform = model, transform
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of the unchanged x."""
-        return self.classifier(x)
+        """What the model says of the unchanged x."""
+        return self.model(x)
 
-    def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """The classifier's loss on the changed copies."""
-        return self.classifier.loss(self.transform(x), y)
+    def loss(self, x: Tensor, *others: Tensor) -> dict[str, Tensor]:
+        """The model's loss on the changed copies."""
+        return self.model.loss(self.transform(x), *others)

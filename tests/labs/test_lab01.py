@@ -10,7 +10,7 @@ import torch
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 from sklearn.naive_bayes import BernoulliNB
-from test_answers import SOLUTIONS, Lab, judge
+from test_answers import SOLUTIONS, Lab, measured
 
 from lecturelib import load
 from lecturelib.grading import outcomes
@@ -104,20 +104,11 @@ def test_none_of_the_other_causes_fits():
     assert set(LAB.solution["diagnosis"]().values()) <= listed
 
 
-def losses(answer: dict, seeds) -> dict[str, list[float]]:
-    """What the checks that train measure for an answer."""
-    with outcomes.recording() as found:
-        for seed in seeds:
-            for check in LAB.of("components"):
-                assert judge(check, S | answer, f"seed {seed}").status == "passed"
-    return found
-
-
 def test_what_training_is_allowed_to_lose_lies_between_right_and_wrong():
-    right = losses({}, range(3))
+    right = measured(LAB, "components", {}, range(3))
     assert right.keys() == SPREAD.keys()
     wrong = [
-        losses({"choose_mixture": choice}, range(2))
+        measured(LAB, "components", {"choose_mixture": choice}, range(2))
         for choice in (
             lambda x, candidates: next(lab01_components.fitted(x, candidates[-1])),
             lambda x, candidates: next(lab01_components.fitted(x, candidates[0])),

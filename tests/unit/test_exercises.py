@@ -12,7 +12,7 @@ from torch import nn
 from lecturelib.grading import check, once_written
 from lecturelib.grading.calling import Caller, Handle, check_gradient
 from lecturelib.grading.exercises import Exercise, exercises_of, generator, run
-from lecturelib.grading.mistakes import Mistake, NotWritten, Raised, compare, require_form
+from lecturelib.grading.mistakes import Mistake, NotWritten, Raised, compare, require_finite, require_form
 from lecturelib.grading.visible import visible
 
 TARGET = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -103,6 +103,14 @@ def test_require_form_leaves_the_entries_free():
 
 
 # call
+
+
+def test_require_finite_says_what_was_lost_and_what_to_do():
+    require_finite(TARGET, "it", "stay in logarithms")
+    require_finite(None, "it", "stay in logarithms")
+    for lost, words in ((float("nan"), "it is NaN: stay in logarithms"), (float("inf"), "it is infinite: stay")):
+        with pytest.raises(Mistake, match=words):
+            require_finite(torch.tensor([1.0, lost]), "it", "stay in logarithms")
 
 
 def test_call_returns_plain_values_and_keeps_the_rest_behind_handles():
