@@ -33,7 +33,8 @@ def celeba(*, size: int = 64, n: int | None = None, split: str = "train", label:
     The files cannot be fetched for you: the DataError says which, from where, and where to put them. The md5 sums
     (torchvision's) of the text files are compared each time, that of img_align_celeba.zip when pictures are read from
     it; pictures that you unpacked have no sums. The crops are kept under data/drawn/celeba/ in chunks, so that what
-    was interrupted goes on there. Non-commercial research only. Liu et al. (2015), ICCV, arXiv 1411.7766.
+    was interrupted goes on there, and stay until you delete them (2 GB for all of size 64). Non-commercial research
+    only. Liu et al. (2015), ICCV, arXiv 1411.7766.
     """
     check_whole(8, size=size)
     check_whole(**({} if n is None else {"n": n}))
@@ -53,7 +54,9 @@ def celeba(*, size: int = 64, n: int | None = None, split: str = "train", label:
     chosen = (part[:, 0] == SPLITS.index(split)).nonzero()[:n, 0]
     if not len(chosen):
         raise DataError(f"list_eval_partition.txt names no picture of the split {split!r}")
-    x = torch.cat(list(_crops(folder, [names[i] for i in chosen.tolist()], size)))
+    x = torch.empty(len(chosen), 3, size, size, dtype=torch.uint8)  # filled in chunks: all of it is 2 GB
+    for part, crops in zip(x.split(CHUNK), _crops(folder, [names[i] for i in chosen.tolist()], size), strict=True):
+        part.copy_(crops)
     factors = (attributes[chosen] > 0).float()
     corner = torch.tensor([0, (PICTURE[1] - PICTURE[0]) / 2]).repeat(5)
     places = (landmarks[chosen] - corner) * (size / PICTURE[0])
@@ -75,14 +78,20 @@ def _columns(file: str) -> list[str]:
 def _table(file: str, width: int, header: bool = True) -> tuple[Tensor, list[str]]:
     """Numbers (n, width) and the pictures they belong to; with a header, its first line says how many."""
     lines = _lines(file)
-    rows = [line.split() for line in (lines[2:] if header else lines) if line.strip()]
+    rows = [line for line in (lines[2:] if header else lines) if line.strip()]
     counted = not header or (lines and lines[0].strip() == str(len(rows)))
-    if not counted or not rows or any(len(row) != width + 1 for row in rows):
-        raise DataError(f"{file} is not what it should be: a picture and {width} numbers in each line")
+    values, names = np.empty((len(rows), width), np.float32), []
     try:
-        return torch.tensor([[float(v) for v in row[1:]] for row in rows]), [row[0] for row in rows]
+        for i, row in enumerate(rows):
+            name, *numbers = row.split()
+            counted = counted and len(numbers) == width
+            values[i] = numbers if counted else 0
+            names.append(name)
     except ValueError as error:
         raise DataError(f"{file} is not what it should be: {error}") from None
+    if not counted or not rows:
+        raise DataError(f"{file} is not what it should be: a picture and {width} numbers in each line")
+    return torch.from_numpy(values), names
 
 
 def _crops(folder: Path, names: list[str], size: int) -> Iterator[Tensor]:
