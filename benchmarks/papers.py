@@ -84,8 +84,8 @@ ROWS = [
         "test negative log-likelihood in nats",
         "84.78",
         "Burda et al. 2016, table 1",
-        "400 epochs on the plain bound, then 60 on that with k = 50, instead of 3,280 on the latter; bfloat16 for those "
-        "60; nothing searched",
+        "400 epochs on the plain bound, then 60 on that with k = 50, instead of 3,280 of the latter; bfloat16 there; "
+        "nothing searched",
         beside="test negative bound in nats",
     ),
 ]

@@ -1,7 +1,7 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
-from lecturelib.experiments.faces import FaceFactors
+from lecturelib.experiments.faces import FaceFactors, FacesVAE
 from lecturelib.experiments.few_labels import (
     Convolutional,
     FewLabels,
@@ -17,12 +17,14 @@ from lecturelib.experiments.running import Experiment, Outcome, Stage, Training,
 from lecturelib.record import named
 
 __all__ = [
-    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FewLabels", "FineTuned",
-    "FromScratch", "MnistLikelihood", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Experiment", "FaceFactors", "FacesVAE", "FewLabels",
+    "FineTuned", "FromScratch", "MnistLikelihood", "Outcome", "Pretrained", "Stage", "Training", "UntrainedCode",
+    "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
     "face_factors": FaceFactors(),
+    "faces_vae": FacesVAE(),
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),

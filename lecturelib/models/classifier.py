@@ -71,7 +71,7 @@ class ConvClassifier(Classifies, Model):
 
 
 class Augmented(Model):
-    """A model that is trained on changed copies: in each step it sees transform(x), with the label of x if there is one.
+    """A model that is trained on changed copies: in each step it sees transform(x), with x's label if there is one.
 
     transform: (n, ...) -> (n, ...), drawn anew in each call, as `lecturelib.data.augment.RandomAffine`, or
     `torch.bernoulli` for pictures binarised by sampling.

@@ -94,7 +94,7 @@ def test_results_become_a_row_of_the_table(papers, tmp_path, monkeypatch):
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert f"| {row.what} | {row.paper} | 1.23 ± 0.06 | 1.50 ± 0.10 | 2 | 2 | {row.source} |" in text
+    assert f"| {row.what} | {row.figure} | {row.paper} | 1.23 ± 0.06 | 1.50 ± 0.10 ({row.beside}) | 2 | 2 |" in text
     assert "an abacus" in text
     assert text.count("not computed") == len(papers.ROWS) - 1
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
