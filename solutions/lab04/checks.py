@@ -402,12 +402,12 @@ def _judge_rareness(call, n: int, d: int, bins: int, alpha: float, rng: torch.Ge
     value = call("rareness", codes, bins, alpha)
     require_finite(value, "a weight", "a share of 0, or a code outside of all bins? The largest is in the last bin")
     compare(value, _rareness(codes, bins, alpha), wrong, what="the weights")
-    many = _far_from_edges(lambda: (c := _skewed(n, 60, rng), c), 5)
-    value = call("rareness", many, 5, alpha)
+    many = _far_from_edges(lambda: (c := _uniform(-3, 5, n, 60, rng=rng), c), 20)
+    value = call("rareness", many, 20, 0.01)
     advice = "a product of 60 such factors is too large for float32; add their logarithms, then torch.softmax"
     require_finite(value, "a weight, for 60 latent units,", advice)
     require(not torch.equal(value, torch.zeros_like(value)), f"the weights are 0 for 60 latent units: {advice}")
-    compare(value, _rareness(many, 5, alpha), tolerance=1e-3, what="the weights for 60 latent units")
+    compare(value, _rareness(many, 20, 0.01), tolerance=1e-3, what="the weights for 60 latent units")
 
 
 @exercise("rareness", points=2, hint="Q_i(z_i) is the share of all examples in the bin of z_i, one histogram a unit.")
@@ -476,7 +476,6 @@ def _judge_batch(call, n: int, m: int, size: int, rng: torch.Generator, calls: i
         "the common faces come more often: the weights are used upside down": 1 / weights,
         "the weights are squared": weights.square(),
         "the root of the weights is used": weights.sqrt(),
-        "the softmax of the weights is used; they are probabilities already": weights.softmax(0),
     }
     if not _fits(counts, weights, order):
         words = [words for words, shares in known.items() if words and _fits(counts, shares, order)]
@@ -739,7 +738,7 @@ def _judge_training(call, steps: int, first: int, rng: torch.Generator) -> None:
         f"{specific:.2f} of what is no face; its balanced accuracy on dark faces is too low"
     )
     name = f"balanced accuracy on rare faces, {steps} steps"
-    outcome(name, (found + specific) / 2, words, better="higher", slack=0.05)
+    outcome(name, (found + specific) / 2, words, better="higher", slack=0.08)
 
 
 @exercise("training", points=2, hint="Encode, draw with `reparameterise`, decode, then `debiasing_loss`.")
