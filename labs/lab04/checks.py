@@ -372,12 +372,12 @@ def _judge_rareness(call, n: int, d: int, bins: int, alpha: float, rng: torch.Ge
     value = call("rareness", codes, bins, alpha)
     require_finite(value, "a weight", "a share of 0, or a code outside of all bins? The largest is in the last bin")
     compare(value, _rareness(codes, bins, alpha), wrong, what="the weights")
-    many = _far_from_edges(lambda: (c := _skewed(n, 60, rng), c), 5)
-    value = call("rareness", many, 5, alpha)
+    many = _far_from_edges(lambda: (c := _uniform(-3, 5, n, 60, rng=rng), c), 20)
+    value = call("rareness", many, 20, 0.01)
     advice = "a product of 60 such factors is too large for float32; add their logarithms, then torch.softmax"
     require_finite(value, "a weight, for 60 latent units,", advice)
     require(not torch.equal(value, torch.zeros_like(value)), f"the weights are 0 for 60 latent units: {advice}")
-    compare(value, _rareness(many, 5, alpha), tolerance=1e-3, what="the weights for 60 latent units")
+    compare(value, _rareness(many, 20, 0.01), tolerance=1e-3, what="the weights for 60 latent units")
 
 
 @exercise("rareness", points=2, hint="Q_i(z_i) is the share of all examples in the bin of z_i, one histogram a unit.")
@@ -440,7 +440,6 @@ def _judge_batch(call, n: int, m: int, size: int, rng: torch.Generator, calls: i
         "the common faces come more often: the weights are used upside down": 1 / weights,
         "the weights are squared": weights.square(),
         "the root of the weights is used": weights.sqrt(),
-        "the softmax of the weights is used; they are probabilities already": weights.softmax(0),
     }
     if not _fits(counts, weights, order):
         words = [words for words, shares in known.items() if words and _fits(counts, shares, order)]
@@ -602,12 +601,15 @@ def _judge_detector_loss(
         "averaged over the latent units; sum over them": assembled(kl=units.mean(1)),
         "averaged over pixels and latent units; sum over them": assembled(errors.mean(1), units.mean(1)),
         "the squared error stands where `pixel_errors` belongs": assembled(error=error * 2 * WIDTH**2),
-        "mean and log-variance of the encoder are exchanged": assembled(
-            _errors(p, log_variance, x).sum(1), _kl(log_variance, mean).sum(1)),
         "mean and log-variance are exchanged in the KL": assembled(kl=_kl(log_variance, mean).sum(1)),
     }  # fmt: skip
     given = p, x.detach(), y, weight
-    compare(call("detector_loss", *given), right.detach(), {k: v.detach() for k, v in wrong.items()}, tolerance=1e-3,
+    value = call("detector_loss", *given)
+    swapped = _errors(p, log_variance + (mean / 2).exp() * _normal(n, latent, rng=rng), x).sum(1)
+    swapped = assembled(swapped, _kl(log_variance, mean).sum(1))
+    both = isinstance(value, Tensor) and value.ndim == 0 and bool((value / swapped - 1).abs() < 0.5)
+    require(not both, "mean and log-variance of the encoder are exchanged")
+    compare(value, right.detach(), {k: v.detach() for k, v in wrong.items()}, tolerance=1e-3,
             what="the loss, where log-variances are near -30,")  # fmt: skip
     slope = functools.partial(torch.autograd.grad, inputs=x, retain_graph=True)
     cut = (each + y * weight * (_errors(p, mean.detach(), x).sum(1) + kl)).mean()
@@ -628,6 +630,7 @@ def _judge_noise(call, given: tuple, rng: torch.Generator, calls: int) -> None:
     """With log-variances near 1: is z a draw from q(z|x)?"""
     p, x, y, weight = given
     latent = p["W3"].shape[1]
+    p["b2"][1 : 1 + latent] = 2.5 * _normal(latent, rng=rng).sign()
     p["b2"][1 + latent :] = 1.0
     found = torch.stack([call("detector_loss", p, x, y, weight) for _ in range(calls)])
     require(bool((found != found[0]).any()), "two calls give the same loss: no noise, or noise from a fixed seed")
@@ -691,7 +694,7 @@ def _judge_training(call, steps: int, first: int, rng: torch.Generator) -> None:
         f"{specific:.2f} of what is no face; its balanced accuracy on dark faces is too low"
     )
     name = f"balanced accuracy on rare faces, {steps} steps"
-    outcome(name, (found + specific) / 2, words, better="higher", slack=0.05)
+    outcome(name, (found + specific) / 2, words, better="higher", slack=0.08)
 
 
 @exercise("training", points=2, hint="Encode, draw with `reparameterise`, decode, then `debiasing_loss`.")
