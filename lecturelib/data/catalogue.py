@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lecturelib.data import downloads
+from lecturelib.data.celeba import celeba
 from lecturelib.data.digits import digits
 from lecturelib.data.discs import discs
 from lecturelib.data.documents import documents
@@ -13,6 +14,7 @@ from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
 from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
+from lecturelib.data.quickdraw import quickdraw
 from lecturelib.data.sketches import sketches
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.data.toys import toys
@@ -51,6 +53,7 @@ _OFFLINE = [
 ]  # fmt: skip
 
 _LOADERS: dict[str, Callable[..., Data]] = {
+    "celeba": celeba,
     "cifar10": downloads.cifar10,
     "digits": digits,
     "discs": discs,
@@ -62,6 +65,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "lfw": lfw,
     "mnist": downloads.mnist,
     "photos": photos,
+    "quickdraw": quickdraw,
     "sketches": sketches,
     "toys": toys,
     "trajectories": trajectories,
@@ -73,9 +77,8 @@ def datasets() -> list[Entry]:
     entries = list(_OFFLINE)
     for row in downloads.status():
         about = downloads.manifest()[row["name"]]
-        size = f"{row['megabytes']:g} MB to download"
         entries.append(
-            Entry(row["name"], row["what"], size, about["origin"], row["licence"], "download", row["present"],
+            Entry(row["name"], row["what"], row["size"], about["origin"], row["licence"], "download", row["present"],
                   about["nearest"])
         )  # fmt: skip
     return entries

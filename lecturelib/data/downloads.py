@@ -6,14 +6,16 @@ import os
 import pickle
 import tarfile
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lecturelib.data.fetch import fetch, md5_of
+from lecturelib.data.fetch import fetch, md5_of, whole_zip
 from lecturelib.data.files import check_split
 from lecturelib.data.tensors import Data, DataError
 
@@ -39,67 +41,120 @@ def _entry(name: str) -> dict:
     return manifest()[name]
 
 
-def _paths(name: str) -> list[tuple[Path, str]]:
+def _paths(name: str) -> list[tuple[Path, str | None]]:
+    """The files of a data set that has a fixed list of them, or those of its pattern that are there."""
     entry = _entry(name)
-    return [(folder() / entry["folder"] / file["name"], file["md5"]) for file in entry["files"]]
+    place = folder() / entry["folder"]
+    if "pattern" in entry:
+        return [(path, None) for path in sorted(place.glob(entry["pattern"]))]
+    sums = _torchvisions(name) if entry.get("sums") == "torchvision" else {}
+    return [(place / file["name"], file.get("md5") or sums[file["name"]]) for file in entry["files"]]
+
+
+@cache
+def _torchvisions(name: str) -> dict[str, str]:
+    """File -> md5 of a data set whose sums are torchvision's own to tell."""
+    from torchvision import datasets as known
+
+    return {file: md5 for _, md5, file in {"celeba": known.CelebA}[name].file_list}
+
+
+def _there(path: Path) -> bool:
+    """Is the file there, or, of a zip file, the folder that it unpacks to?"""
+    return path.is_file() or (path.suffix == ".zip" and path.with_suffix("").is_dir())
 
 
 def present(name: str) -> bool:
     """Do all files of this data set lie in the folder? (Their sums are compared when they are read.)"""
-    return all(path.is_file() for path, _ in _paths(name))
+    entry = _entry(name)
+    if "pattern" in entry:
+        return bool(_paths(name))
+    return all(_there(folder() / entry["folder"] / file["name"]) for file in entry["files"])
 
 
 def status() -> list[dict]:
-    """One row a data set, for a table: name, present, folder, megabytes, what, licence, page."""
+    """One row a data set, for a table: name, present, folder, size, what, licence, page."""
     rows = []
     for name, entry in manifest().items():
-        size = sum(file["bytes"] for file in entry["files"]) / 1e6
+        megabytes = sum(file.get("bytes", 0) for file in entry["files"]) / 1e6
+        size = entry.get("size") or f"{round(megabytes, 1):g} MB to download"
         where = (folder() / entry["folder"]).resolve()
         about = {key: entry[key] for key in ("what", "licence", "page")}
-        rows.append({"name": name, "present": present(name), "folder": where, "megabytes": round(size, 1), **about})
+        rows.append({"name": name, "present": present(name), "folder": where, "size": size, **about})
     return rows
 
 
-def get(name: str) -> Path:
-    """Download what is missing of a data set; returns its folder. DataError, within 10 s, without a network."""
+def get(name: str, files: Sequence[str] | None = None) -> Path:
+    """Download what is missing of a data set (or of these files of it); returns its folder.
+
+    DataError, within 10 s, without a network, and for what nobody may download without a reader: it says what to do.
+    """
     entry = _entry(name)
-    for path, md5 in _paths(name):
-        if path.is_file():
-            continue
+    place = folder() / entry["folder"]
+    named = [file["name"] for file in entry["files"]] if files is None else list(files)
+    missing = [file for file in named if not _there(place / file)]
+    if missing and not entry["mirrors"]:
+        raise DataError(_by_hand(name, place, missing))
+    for file in missing:
+        md5 = next((f.get("md5") for f in entry["files"] if f["name"] == file), None)
         try:
-            fetch([mirror + path.name for mirror in entry["mirrors"]], path, md5)
+            fetch([mirror + quote(file) for mirror in entry["mirrors"]], place / file, md5)
         except (DataError, OSError) as error:
-            files = ", ".join(file["name"] for file in entry["files"])
             raise DataError(
-                f"{name} is not in {path.parent.resolve()} and could not be downloaded ({error}).\n"
-                f"By hand: fetch {files} from {entry['mirrors'][0]} or {entry['page']} into that folder, or set "
-                f"LECTURELIB_DATA to a folder that has {entry['folder']}/{path.name}.\n"
+                f"{name} is not in {place.resolve()} and could not be downloaded ({error}).\n"
+                f"By hand: fetch {', '.join(named)} from {entry['mirrors'][0]} or {entry['page']} into that folder, or "
+                f"set LECTURELIB_DATA to a folder that has {entry['folder']}/{file}.\n"
                 f"Offline, load({entry['nearest']!r}) is the closest data set."
             ) from None
-    return folder() / entry["folder"]
+    return place
+
+
+def _by_hand(name: str, place: Path, missing: list[str]) -> str:
+    entry = _entry(name)
+    return (
+        f"{name} has to be fetched by hand: {', '.join(missing)} not in {place.resolve()}.\n"
+        f"Read its terms ({entry['licence']}) on {entry['page']}, fetch the files from the link there into that folder "
+        f"(a zip file may stay as it is or be unpacked), or set LECTURELIB_DATA to a folder that has "
+        f"{entry['folder']}/{missing[0]}.\n"
+        f"Until then, load({entry['nearest']!r}) is the closest data set."
+    )
 
 
 def verify(names: list[str] | None = None) -> list[str]:
-    """Compare the md5 sums of the files that are there (of these data sets, or all); returns the problems."""
+    """Compare the md5 sums of the files that are there (of these data sets, or all); returns the problems.
+
+    Where no sum is published, the CRC-32 sums inside the file. Pictures that were unpacked have none.
+    """
     problems = []
     for name in manifest() if names is None else names:
+        files = [folder() / _entry(name)["folder"] / file["name"] for file in _entry(name)["files"]]
+        if names is None and "pattern" not in _entry(name) and not any(map(_there, files)):
+            continue
         for path, md5 in _paths(name):
             if path.is_file():
                 problems += _problem(path, md5, name)
-            elif names is not None or any(p.is_file() for p, _ in _paths(name)):
-                problems.append(f"{name}: {path} is missing; `lecturelib data get {name}` fetches it")
+            elif not _there(path):
+                problems.append(f"{name}: {path} is missing; {_again(name)}")
     return problems
 
 
-def _problem(path: Path, md5: str, name: str) -> list[str]:
-    found = md5_of(path)
-    if found == md5:
+def _again(name: str) -> str:
+    entry = _entry(name)
+    if not entry["mirrors"]:
+        return f"fetch it from {entry['page']}"
+    return f'load("{name}", ...) fetches it' if "pattern" in entry else f"`lecturelib data get {name}` fetches it"
+
+
+def _problem(path: Path, md5: str | None, name: str) -> list[str]:
+    found = md5_of(path) if md5 else None
+    if whole_zip(path) if md5 is None else found == md5:
         return []
-    return [f"{name}: {path} is damaged or another file (md5 {found}, should be {md5}); delete it and run "
-            f"`lecturelib data get {name}`"]  # fmt: skip
+    about = f"md5 {found}, should be {md5}" if md5 else "no whole zip file"
+    return [f"{name}: {path} is damaged or another file ({about}); delete it, then {_again(name)}"]
 
 
-def _whole(name: str, file: str) -> Path:
+def whole(name: str, file: str) -> Path:
+    """The path of a file of a data set, fetched where it is missing; DataError when its sum is not the right one."""
     get(name)
     path, md5 = next((path, md5) for path, md5 in _paths(name) if path.name == file)
     for problem in _problem(path, md5, name):
@@ -129,8 +184,8 @@ def read_idx(path: Path) -> Tensor:
 def _mnist_like(name: str, split: str, classes: str) -> Data:
     check_split(split)
     start = "train" if split == "train" else "t10k"
-    x = read_idx(_whole(name, f"{start}-images-idx3-ubyte.gz"))[:, None]
-    y = read_idx(_whole(name, f"{start}-labels-idx1-ubyte.gz")).long()
+    x = read_idx(whole(name, f"{start}-images-idx3-ubyte.gz"))[:, None]
+    y = read_idx(whole(name, f"{start}-labels-idx1-ubyte.gz")).long()
     return Data(x, y, classes=classes.split("|"), about=_entry(name)["what"])
 
 
@@ -155,7 +210,7 @@ def cifar10(*, split: str = "train") -> Data:
     check_split(split)
     parts = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
     x, y = [], []
-    with tarfile.open(_whole("cifar10", "cifar-10-python.tar.gz")) as archive:
+    with tarfile.open(whole("cifar10", "cifar-10-python.tar.gz")) as archive:
         for part in parts:  # pickles, read only after the archive's sum was compared
             raw = archive.extractfile(f"cifar-10-batches-py/{part}").read()
             batch = pickle.load(io.BytesIO(raw), encoding="bytes")

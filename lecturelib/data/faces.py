@@ -2,13 +2,11 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +14,7 @@ from lecturelib.data import features, portrait, sdf
 from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.face_factors import FACTOR_NAMES, LOOKS, Bias, check_factors, samplers
 from lecturelib.data.files import check_whole
+from lecturelib.data.kept import read_kept, write_kept
 from lecturelib.data.sdf import cover, smooth
 from lecturelib.data.tensors import Data, DataError
 
@@ -137,7 +136,7 @@ def _kept(chunks, size: int) -> Iterator[Tensor]:
     for chunk in chunks:
         digest = hashlib.sha256(torch.cat(chunk, 1).numpy().tobytes())
         files.append(KEPT / version() / f"{size}-{digest.hexdigest()[:24]}.npy")
-    there = [_read(file, len(chunk[0]), size) for file, chunk in zip(files, chunks, strict=True)]
+    there = [read_kept(file, (len(chunk[0]), 3, size, size)) for file, chunk in zip(files, chunks, strict=True)]
     missing = _drawn([chunk for chunk, x in zip(chunks, there, strict=True) if x is None], size)
     for file, x in zip(files, there, strict=True):
         if x is None:
@@ -145,28 +144,10 @@ def _kept(chunks, size: int) -> Iterator[Tensor]:
         yield x
 
 
-def _read(file: Path, n: int, size: int) -> Tensor | None:
-    try:
-        x = np.load(file, allow_pickle=False)
-        os.utime(file)
-    except (OSError, ValueError, EOFError):
-        return None
-    return torch.from_numpy(x) if x.shape == (n, 3, size, size) and x.dtype == np.uint8 else None
-
-
 def _write(file: Path, x: Tensor) -> None:
-    """Under another name first, so that half a file is never read."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as scratch:
-            try:
-                np.save(scratch, x.numpy())
-            except BaseException:
-                os.unlink(scratch.name)
-                raise
-        os.chmod(scratch.name, 0o644)  # whoever may read the course may read this
-        os.replace(scratch.name, file)
-        _make_room()
+        if write_kept(file, x):
+            _make_room()
     except OSError:
         return
 

@@ -165,7 +165,7 @@ def refuse(*_, **__):
     raise socket.gaierror(-2, "Name or service not known")
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist", "cifar10", "quickdraw"])
 def test_no_network_is_explained(monkeypatch, tmp_path, name):
     monkeypatch.setenv("LECTURELIB_DATA", str(tmp_path))
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
