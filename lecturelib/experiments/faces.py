@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lecturelib.checkpoint import fill, load_tensors
+from lecturelib.checkpoint import load_model
 from lecturelib.data import Data, load
 from lecturelib.experiments.running import Training
 from lecturelib.models.factors import FactorRegressor
@@ -74,8 +74,7 @@ class FacesVAE(Training):
 
     def model(self) -> VAE:
         reader = FaceFactors().model()
-        tensors, _ = load_tensors(WEIGHTS / "face_factors")
-        fill(reader, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, WEIGHTS)
+        load_model(reader, WEIGHTS / "face_factors")
         convolution, norm, relu, stage, *_ = reader.blocks
         eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
         return convolutional_vae((3, 32, 32), self.latent, (32, 64, 128), _down, _up, nn.SiLU,

@@ -11,6 +11,7 @@ from lecturelib.data.downloads import folder
 from lecturelib.data.pen_files import as_moves, read_drawings
 from lecturelib.experiments.running import Training
 from lecturelib.models.sketch_rnn import SketchRNN
+from lecturelib.models.vae import kl_to_standard_normal, log_normal, reparameterise
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -72,14 +73,12 @@ def nats(model: SketchRNN, x: Tensor, lengths: Tensor, draws: int = 20) -> dict[
         error = -model.log_prob(x, lengths)
         return {"reconstruction": error, "KL": 0 * error, "negative bound": error, "importance-weighted": error}
     mean, log_variance = model.posterior(x, lengths)
-    deviation = (0.5 * log_variance).exp()
-    kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1)
+    kl = kl_to_standard_normal(mean, log_variance).sum(1)
     errors, weights = [], []
     for _ in range(draws):
-        noise = torch.randn_like(mean)
-        z = mean + deviation * noise
+        z = reparameterise(mean, log_variance)
         errors.append(-model.log_prob(x, lengths, z))
-        weights.append(0.5 * (noise.square() + log_variance - z.square()).sum(1) - errors[-1])  # log p(x, z) / q(z|x)
+        weights.append(log_normal(z) - log_normal(z, mean, log_variance) - errors[-1])  # log p(x, z) / q(z|x)
     error = torch.stack(errors).mean(0)
     together = torch.stack(weights).logsumexp(0) - torch.tensor(float(draws)).log()
     return {"reconstruction": error, "KL": kl, "negative bound": error + kl, "importance-weighted": -together}
