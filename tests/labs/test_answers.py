@@ -195,3 +195,16 @@ def test_no_student_draws_inputs_on_which_a_right_answer_fails(lab, check):
     for number in seeds(lab, check.name, 300):
         result = judge(check, lab.solution, f"student {number}")
         assert result.status == "passed", (number, result.hint)
+
+
+@EACH_LAB
+def test_every_exercise_knows_eight_wrong_answers(lab):
+    for name in lab.names:
+        assert len(lab.known.WRONG[name]) >= 8
+
+
+@EACH_LAB
+def test_cells_are_short(lab):
+    for cell in lab.notebook.cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 25, cell.id

@@ -155,11 +155,6 @@ def test_a_detector_whose_batches_ignore_the_weights_is_found_out():
         assert "its balanced accuracy on dark faces is too low" in result.hint
 
 
-def test_every_exercise_knows_eight_wrong_answers():
-    for name in LAB.names:
-        assert len(LAB.known.WRONG[name]) >= 8
-
-
 def test_every_picture_waits_until_its_functions_are_written():
     asked = {function for _, function in LAB.functions()} | {"trained", "detector_with"}
     for cell in LAB.notebook.cells:
@@ -167,12 +162,6 @@ def test_every_picture_waits_until_its_functions_are_written():
             assert "alt=" in cell.source, cell.id
             if any(f"{function}(" in cell.source for function in asked):
                 assert "with once_written():" in cell.source, cell.id
-
-
-def test_cells_are_short():
-    for cell in LAB.notebook.cells:
-        if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 25, cell.id
 
 
 def test_the_released_lab_holds_the_spread_and_no_solution():
