@@ -39,6 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_clusters": DeepClusters(source="mnist"),
     "mnist_vae": MnistLikelihood(),
     "sketch_rnn": Sketches(),
+    "omniglot_collapsed": OmniglotSketches(beta=1.0),
     "omniglot_sketch_rnn": OmniglotSketches(),
     "omniglot_unconditional": OmniglotSketches(latent=0),
     "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),

@@ -99,7 +99,7 @@ class OmniglotSketches(Sketches):
     hidden: int = 192
     reader: int = 96
     components: int = 10
-    beta: float = 1.0
+    beta: float = 0.25  # at 1 the posterior collapses
     dropout: float = 0.1
     longest: int = 80
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
     {"resume", "training", "games", "metrics", "gabor", "disentanglement", "fidelity", "record"},
-    {"models", "show", "experiments", "studies", "shipping"},
+    {"models", "partition", "show", "experiments", "studies", "shipping"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
     {"cli_grading", "cli_experiments"},
     {"cli"},

@@ -115,10 +115,10 @@ def test_committed_results_are_of_the_experiments_as_they_are(papers):
 
 
 def test_what_is_missing_is_said_in_one_line(papers, monkeypatch, capsys):
-    def load(name, split):
+    def load(name, split="train"):
         raise DataError("mnist is not here")
 
-    monkeypatch.setattr(papers, "load", load)
+    monkeypatch.setattr(mnist, "load", load)
     monkeypatch.setattr("sys.argv", ["papers.py", "mnist_denoising"])
     assert papers.main() == 1
     assert capsys.readouterr().err == "papers: mnist is not here\n"

@@ -1,0 +1,51 @@
+"""Kinds of units of an energy model: what a layer of them does with the input that the other layer sends.
+
+Each kind is an exponential family with the natural parameter t: p(s) = r(s) exp(t s - A(t)).
+Welling, Rosen-Zvi, Hinton (2005), "Exponential family harmoniums", NIPS 17.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Bernoulli:
+    """Units that are 0 or 1, on with probability sigma(t)."""
+
+    def mean(self, t: Tensor) -> Tensor:
+        """E[s] = sigma(t), of the shape of t."""
+        return t.sigmoid()
+
+    def sample(self, t: Tensor) -> Tensor:
+        """States, of the shape of t."""
+        return torch.bernoulli(t.sigmoid())
+
+    def log_partition(self, t: Tensor) -> Tensor:
+        """A(t) = log(1 + exp t), of the shape of t."""
+        return F.softplus(t)
+
+    def log_base(self, s: Tensor) -> Tensor:
+        """log r(s) = 0 of each unit, of the shape of s."""
+        return torch.zeros_like(s)
+
+
+class Gaussian:
+    """Units with real values, of mean t and variance 1: data for them are standardised first."""
+
+    def mean(self, t: Tensor) -> Tensor:
+        """E[s] = t."""
+        return t
+
+    def sample(self, t: Tensor) -> Tensor:
+        """States, of the shape of t."""
+        return t + torch.randn_like(t)
+
+    def log_partition(self, t: Tensor) -> Tensor:
+        """A(t) = t^2 / 2, of the shape of t."""
+        return t.square() / 2
+
+    def log_base(self, s: Tensor) -> Tensor:
+        """log r(s) = log N(s; 0, 1) of each unit, of the shape of s."""
+        return -(s.square() + math.log(2 * math.pi)) / 2
