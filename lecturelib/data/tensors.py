@@ -171,7 +171,8 @@ class Data:
             first = start % per_epoch if epoch == start // per_epoch else 0
             for i in range(first, per_epoch):
                 which = order[i * size : (i + 1) * size]
-                yield tuple(_as_float(t[which]) for t in self.stored)
+                # t[which] takes four to thirty times as long
+                yield tuple(_as_float(t.index_select(0, which)) for t in self.stored)
 
     @classmethod
     def from_arrays(cls, x, y=None, *, classes: Sequence[str] | None = None) -> "Data":

@@ -3,7 +3,7 @@
 from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.disentangling import Disentangling
-from lecturelib.experiments.faces import FaceFactors, FacesVAE
+from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
 from lecturelib.experiments.few_labels import (
     Convolutional,
     FewLabels,
@@ -21,8 +21,8 @@ from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
-    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "MnistLikelihood", "OmniglotSketches",
-    "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "LargeFacesVAE", "MnistLikelihood",
+    "OmniglotSketches", "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -30,6 +30,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "face_detector": FaceDetector(arm="debiased"),
     "face_factors": FaceFactors(),
     "faces_vae": FacesVAE(),
+    "faces_vae_128": LargeFacesVAE(),
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),

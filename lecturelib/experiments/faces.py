@@ -13,7 +13,7 @@ from lecturelib.experiments.running import Training
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.likelihoods import Perceptual
 from lecturelib.models.vae import VAE, convolutional_vae
-from lecturelib.runtime import device
+from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -70,14 +70,20 @@ class FacesVAE(Training):
     vary: tuple[str, ...] = ("skin", "hair_style", "hair_colour", "mouth", "glasses", "yaw", "light", "background")
 
     def data(self) -> Data:
-        return load("faces", n=self.n, seed=self.seed, vary=self.vary).only("x").to(device())
+        return self._faces(self.n).to(device())
 
     def model(self) -> VAE:
+        return self._vae(32, (32, 64, 128))
+
+    def _faces(self, n: int, split: str = "train") -> Data:
+        return load("faces", n=n, seed=self.seed, split=split, vary=self.vary).only("x")
+
+    def _vae(self, size: int, channels: tuple[int, ...]) -> VAE:
         reader = FaceFactors().model()
         load_model(reader, WEIGHTS / "face_factors")
         convolution, norm, relu, stage, *_ = reader.blocks
         eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
-        return convolutional_vae((3, 32, 32), self.latent, (32, 64, 128), _down, _up, nn.SiLU,
+        return convolutional_vae((3, size, size), self.latent, channels, _down, _up, nn.SiLU,
                                  Perceptual(eyes, self.weights, self.pixels))  # fmt: skip
 
     def options(self) -> Mapping:
@@ -85,7 +91,29 @@ class FacesVAE(Training):
 
     @torch.no_grad()
     def figures(self, model: VAE) -> dict[str, float]:
-        x = load("faces", n=2000, seed=self.seed, split="test", vary=self.vary).x.to(device())
+        x = self._faces(choose(smoke=16, cpu=2000), "test").x.to(device())
         model.eval()
         return {"test squared error a pixel": (model(x) - x).square().mean().item(),
                 "test KL in nats": model.loss(x)["kl"].item()}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LargeFacesVAE(FacesVAE):
+    """The same at 128 x 128, where all factors vary; meant for a GPU.
+
+    The stages of the regressor look at the large picture with the filters that they have learned at 32 x 32.
+    """
+
+    steps: int = 20_000
+    lr: float = 1e-3
+    latent: int = 128
+    vary: tuple[str, ...] = ()  # all
+    size: int = 128
+    channels: tuple[int, ...] = (32, 64, 128, 256, 256)
+
+    def model(self) -> VAE:
+        return self._vae(self.size, self.channels)
+
+    def _faces(self, n: int, split: str = "train") -> Data:
+        n = choose(smoke=min(n, 256), cpu=n)
+        return load("faces", n=n, size=self.size, seed=self.seed, split=split).only("x")

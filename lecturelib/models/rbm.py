@@ -62,7 +62,7 @@ class RBM(Model):
 
     def to_visible(self, h: Tensor) -> Tensor:
         """What h sends to the visible layer, W h + a: (n, hidden) -> (n, visible)."""
-        return torch.addmm(self.a, h, self.W.T)
+        return F.linear(h, self.W, self.a)
 
     def encode(self, x: Tensor) -> Tensor:
         """E[h | x], the probabilities of Bernoulli units: (n, *shape) -> (n, hidden)."""
@@ -114,16 +114,17 @@ class RBM(Model):
         "error" is the squared error per example of x against the chain's end (k = 1 and no chains: reconstruction).
         """
         x = x.flatten(1)
+        # before the statistics: autocast keeps its copy of W, and must not make it where there is no gradient
+        sparsity = None if self.sparsity is None else self._sparsity(x)
         with torch.no_grad():
             t = self.to_hidden(x)
             h = self.hidden_units.sample(t) if self.sample_positive else self.hidden_units.mean(t)
             x_k, h_k = self._negative(x, t, h)
-            W = x_k.T @ (h_k / len(x_k)) - x.T @ (h / len(x))
+            W = torch.cat([x_k, x]).T @ torch.cat([h_k / len(x_k), h / -len(x)])
             a, b = x_k.mean(0) - x.mean(0), h_k.mean(0) - h.mean(0)
-        parts = {"loss": (self.W * W).sum() + self.a @ a + self.b @ b}
-        if self.sparsity is not None:
-            parts["sparsity"] = self._sparsity(x)
-            parts["loss"] = parts["loss"] + self.sparsity_cost * parts["sparsity"]
+        parts = {"loss": self.W.flatten() @ W.flatten() + self.a @ a + self.b @ b}
+        if sparsity is not None:
+            parts |= {"loss": parts["loss"] + self.sparsity_cost * sparsity, "sparsity": sparsity}
         if not len(self.chains):
             parts["error"] = (x - x_k).square().sum(1).mean()
         return parts
@@ -170,7 +171,7 @@ class RBM(Model):
     def turns(self, lr: float) -> list[Turn]:
         """Gradient descent with momentum; the weight decay holds for W alone."""
         groups = [{"params": [self.W], "weight_decay": self.weight_decay}, {"params": [self.a, self.b]}]
-        return [Turn("model", self.loss, torch.optim.SGD(groups, lr=lr, momentum=self.momentum))]
+        return [Turn("model", self.loss, torch.optim.SGD(groups, lr=lr, momentum=self.momentum, fused=True))]
 
 
 def _check(k: int, chains: int, sparsity: float | None) -> None:

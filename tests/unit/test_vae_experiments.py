@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lecturelib.data import Data
-from lecturelib.experiments import FacesVAE, MnistLikelihood, likelihood, run
+from lecturelib.experiments import FacesVAE, LargeFacesVAE, MnistLikelihood, likelihood, run
 from lecturelib.models.likelihoods import Perceptual
 from lecturelib.models.vae import ImportanceWeighted
 
@@ -62,3 +62,13 @@ def test_the_faces_are_scored_by_the_regressors_first_layers():
     assert shapes == [(2, 32, 32, 32), (2, 64, 16, 16)]
     assert set(outcome.figures) == {"test squared error a pixel", "test KL in nats"}
     assert vae.sample(2).shape == (2, 3, 32, 32)
+
+
+def test_large_faces_are_learned_from_with_all_that_varies(monkeypatch):
+    monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
+    experiment = LargeFacesVAE(steps=2, batch_size=4, n=12, size=64, channels=(8, 8, 16, 16))
+    drawn = experiment.data()
+    assert drawn.x.shape == (12, 3, 64, 64)
+    outcome = run(experiment, progress=False)
+    assert outcome.models["model"].sample(2).shape == (2, 3, 64, 64)
+    assert 0 < outcome.figures["test squared error a pixel"] < 0.5
