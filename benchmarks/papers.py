@@ -90,6 +90,25 @@ ROWS = [
         beside="test negative bound in nats",
     ),
     Row(
+        "mnist_rbm",
+        "RBM with 500 hidden units, contrastive divergence with k growing from 1 to 25",
+        "test log-probability in nats",
+        "-86.34",
+        "Salakhutdinov and Murray 2008, table 1",
+        "72,000 steps of 100, half of them with k = 25; bfloat16; AIS from independent pixels without hidden units of "
+        "their own",
+        beside="effective sample size of AIS",
+    ),
+    Row(
+        "mnist_rbm_persistent",
+        "the same RBM with 100 persistent chains and k = 1",
+        "test log-probability in nats",
+        "–",
+        "Tieleman 2008",
+        "ours, for comparison: 120,000 steps of 100 with a learning rate that falls from 0.01",
+        beside="effective sample size of AIS",
+    ),
+    Row(
         "omniglot_sketch_rnn",
         "Sketch-RNN on the pen strokes of written characters, 32 latents, beta = 0.25",
         "test reconstruction, nats",

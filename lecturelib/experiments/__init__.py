@@ -15,6 +15,7 @@ from lecturelib.experiments.few_labels import (
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
+from lecturelib.experiments.rbm import RBMLikelihood
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
 from lecturelib.experiments.sketches import OmniglotSketches, Sketches
 from lecturelib.record import named
@@ -22,7 +23,8 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
     "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "LargeFacesVAE", "MnistLikelihood",
-    "OmniglotSketches", "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "OmniglotSketches", "Outcome", "Pretrained", "RBMLikelihood", "Sketches", "Stage",
+    "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -39,6 +41,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
     "mnist_vae": MnistLikelihood(),
+    "mnist_rbm": RBMLikelihood(),
+    "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),
     "sketch_rnn": Sketches(),
     "omniglot_collapsed": OmniglotSketches(beta=1.0),
     "omniglot_sketch_rnn": OmniglotSketches(),

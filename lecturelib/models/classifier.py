@@ -1,13 +1,14 @@
 """A small convolutional classifier: filters, ReLU, pooling, and a linear layer on the features that are left."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.data.tensors import Data
-from lecturelib.model import Model
+from lecturelib.model import Model, Turn
 
 
 def _block(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -88,3 +89,11 @@ class Augmented(Model):
     def loss(self, x: Tensor, *others: Tensor) -> dict[str, Tensor]:
         """The model's loss on the changed copies."""
         return self.model.loss(self.transform(x), *others)
+
+    def turns(self, lr: float) -> list[Turn]:
+        """The model's own turns, each on changed copies."""
+
+        def changed(loss):
+            return lambda x, *others: loss(self.transform(x), *others)
+
+        return [replace(turn, loss=changed(turn.loss)) for turn in self.model.turns(lr)]
