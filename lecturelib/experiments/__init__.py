@@ -1,6 +1,7 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
@@ -15,7 +16,7 @@ from lecturelib.experiments.few_labels import (
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
 from lecturelib.experiments.hinton2006 import PCA, DeepAutoencoder, LinearCode
 from lecturelib.experiments.likelihood import MnistLikelihood
-from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
+from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
 from lecturelib.experiments.rbm import RBMLikelihood
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
 from lecturelib.experiments.sketches import OmniglotSketches, Sketches
@@ -23,9 +24,9 @@ from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
-    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "LargeFacesVAE", "MnistLikelihood",
-    "OmniglotSketches", "Outcome", "Pretrained", "RBMLikelihood", "Sketches", "Stage",
-    "Training", "UntrainedCode", "experiment", "run",
+    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "LargeFacesVAE",
+    "MnistLikelihood", "OmniglotSketches", "Outcome", "Pretrained", "RBMFeatures", "RBMLikelihood", "Sketches",
+    "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -49,6 +50,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "olivetti_deep_autoencoder": DeepAutoencoder(source="olivetti", sizes=(2000, 1000, 500, 30)),
     "olivetti_pca30": PCA(source="olivetti"),
     "mnist_contractive": ContractiveFeatures(),
+    "mnist_dbn": GenerativeClassifier(),
+    "mnist_dbn_backpropagation": RBMFeatures(),
     "mnist_denoising": StackedDenoising(),
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),

@@ -12,6 +12,7 @@ from lecturelib.data import Data, load
 from lecturelib.experiments.running import Experiment, Stage
 from lecturelib.model import Model
 from lecturelib.models.autoencoder import CrossEntropy, TiedAutoencoder
+from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import Contractive, Denoising, Masking
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
 from lecturelib.runtime import device
@@ -75,3 +76,18 @@ class ContractiveFeatures(PretrainedClassifier):
 
     def layer(self, units: int, code: int) -> Contractive:
         return Contractive(TiedAutoencoder(units, code, error=CrossEntropy()), self.contraction)
+
+
+@dataclass(frozen=True)
+class RBMFeatures(PretrainedClassifier):
+    """A stack of RBMs on MNIST, 500-500-2000, all fine-tuned by backpropagation of the labels' error."""
+
+    sizes: tuple[int, ...] = (500, 500, 2000)
+    batch_size: int = 100
+    pretrain_steps: int = 15_000  # of each layer, 500 an epoch
+    pretrain_lr: float = 0.05
+    steps: int = 16_000
+    lr: float = 1e-3
+
+    def layer(self, units: int, code: int) -> RBM:
+        return RBM(units, code, momentum=0.9, weight_decay=2e-4)

@@ -155,18 +155,19 @@ def unroll(
     encoder: list[nn.Module] = [nn.Flatten()]
     decoder: list[nn.Module] = []
     for number, rbm in enumerate(layers):
-        encoder += [_linear(rbm.W.T, rbm.b), *_squash(rbm.hidden_units)]
+        encoder += [linear(rbm.W.T, rbm.b), *_squash(rbm.hidden_units)]
         squash = _squash(rbm.visible_units) if number else []
-        decoder = [_linear(rbm.W, rbm.a), *squash, *decoder]
+        decoder = [linear(rbm.W, rbm.a), *squash, *decoder]
     return Autoencoder(nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Unflatten(1, layers[0].shape)), error)
 
 
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    linear = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device, dtype=weight.dtype)
+def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A layer with copies of a weight (units out, units in) and a bias (units out,)."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device, dtype=weight.dtype)
     with torch.no_grad():
-        linear.weight.copy_(weight)
-        linear.bias.copy_(bias)
-    return linear
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer
 
 
 def _squash(units: Bernoulli | Gaussian) -> list[nn.Module]:

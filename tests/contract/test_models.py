@@ -30,6 +30,8 @@ from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
 from lecturelib.models.units import Gaussian as GaussianUnits
+from lecturelib.models.units import Labelled
+from lecturelib.models.up_down import UpDown
 from lecturelib.models.vae import Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
 from lecturelib.models.wae import WAE
 from lecturelib.training import fit, train
@@ -146,6 +148,8 @@ CASES = [
     Case("RBM", lambda: RBM((1, 8, 8), 64, momentum=0.9), labelled_pictures, 0.6, True, "error"),
     Case("RBM, Gaussian units that are seen, sparse", lambda: RBM(
         (1, 8, 8), 64, visible_units=GaussianUnits(), sparsity=0.2, momentum=0.9), pictures, 0.8, True, "error"),
+    Case("DBN fine-tuned up and down", lambda: UpDown([RBM((1, 8, 8), 32), RBM(
+        42, 32, visible_units=Labelled(10))], 10), labelled_pictures, 0.8, True),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip

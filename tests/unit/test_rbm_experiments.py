@@ -1,4 +1,4 @@
-"""The likelihood of an RBM as an experiment: stages of growing k, annealing as in the paper."""
+"""RBMs and deep belief networks on MNIST as experiments: stages, annealing as in the paper, labels that are read."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 
 import lecturelib
 from lecturelib.data import Data
-from lecturelib.experiments import RBMLikelihood, rbm, run
+from lecturelib.experiments import GenerativeClassifier, RBMFeatures, RBMLikelihood, dbn, mnist, rbm, run
 from lecturelib.models.rbm import RBM
 from lecturelib.partition import log_partition
 
@@ -56,3 +56,36 @@ def test_temperatures_rise_from_0_to_1_as_asked(monkeypatch):
     assert (betas.diff() > 0).all()
     assert betas[20].item() == pytest.approx(0.5)
     assert len(rbm.schedule(10)) == 33
+
+
+@pytest.fixture
+def labelled_mnist(monkeypatch):
+    """Ten pictures, one a class, with noise: 120 to train on, 80 to choose by, 100 to test."""
+    rng = torch.Generator().manual_seed(0)
+    kinds = torch.rand(10, 1, 28, 28, generator=rng).round()
+
+    def load(name: str, split: str = "train") -> Data:
+        y = torch.arange(200 if split == "train" else 100) % 10
+        return Data((kinds[y] - 0.3 * torch.rand(len(y), 1, 28, 28, generator=rng)).abs(), y)
+
+    for module in (dbn, mnist):
+        monkeypatch.setattr(module, "load", load)
+        monkeypatch.setattr(module, "TRAINED_ON", 120)
+
+
+def test_digits_and_labels_are_learned_layer_by_layer_and_then_up_and_down(labelled_mnist):
+    experiment = GenerativeClassifier(sizes=(30, 20, 40), batch_size=20, greedy_steps=200, steps=200, lr=1e-3)
+    outcome = run(experiment, progress=False)
+    assert list(outcome.models) == ["layer0", "layer1", "layer2", "up_down"]
+    for part in ("training", "validation", "test"):
+        assert outcome.figures[f"{part} error in %"] < 40  # 90 by chance
+    assert set(outcome.figures) >= {"test error in %, before fine-tuning"}
+    up_down = outcome.models["up_down"]
+    assert not torch.equal(up_down.generative[0].weight, up_down.layers[0].W)  # untied
+
+
+def test_features_of_rbms_are_fine_tuned(labelled_mnist):
+    small = RBMFeatures(sizes=(30, 20), batch_size=20, pretrain_steps=200, steps=300, lr=1e-2, precision=None)
+    outcome = run(small, progress=False)
+    assert isinstance(outcome.models["layer1"], RBM)
+    assert outcome.figures["test error in %"] < 50

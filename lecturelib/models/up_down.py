@@ -1,0 +1,77 @@
+"""The up-down algorithm: a deep belief network fine-tuned as a generative model, a contrastive form of wake-sleep."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lecturelib.model import Turn
+from lecturelib.models.dbn import DBN, linear
+from lecturelib.models.rbm import RBM
+
+
+class UpDown(DBN):
+    """A DBN whose way up and way down are untied, and whose top RBM goes on by contrastive divergence.
+
+    layers: trained RBMs as for `DBN`. Their W and b become the weights of the way up (recognition), copies of W and
+    a those of the way down (generation). loss(x, y) is a sum of three: on a way up, how well each layer is predicted
+    from the states above (wake); the top RBM's free energy against that of its chain; on a way down from the end
+    of that chain, how well each layer is predicted from the states below (sleep).
+    Hinton, Osindero, Teh (2006), section 5 and appendix B.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[RBM],
+        classes: int = 0,
+        k: int = 3,  # steps of Gibbs sampling in the top RBM
+    ):
+        super().__init__(layers, classes)
+        if k < 1:
+            raise ValueError(f"k is {k}; the chain of the top RBM needs at least one step")
+        self.k = k
+        self.generative = nn.ModuleList(linear(rbm.W, rbm.a) for rbm in self.layers[:-1])
+        for rbm in self.layers[:-1]:
+            rbm.a.requires_grad_(False)  # the way down has its own
+
+    def down(self, h: Tensor, *, sample: bool = False) -> Tensor:
+        """From the layer below the top RBM to the means of x, by the weights of the way down."""
+        for number, (layer, generate) in reversed(list(enumerate(zip(self.layers[:-1], self.generative, strict=True)))):
+            t = generate(h)
+            h = layer.visible_units.sample(t) if sample and number else layer.visible_units.mean(t)
+        return h.view(-1, *self.layers[0].shape)
+
+    def loss(self, x: Tensor, y: Tensor | None = None, *_: Tensor) -> dict[str, Tensor]:
+        """Cross-entropies of wake and sleep in nats per example, and the top RBM's difference of free energies.
+
+        x: (n, *shape) in [0, 1]; y: labels (n,), where the network has label units.
+        """
+        x, below = x.flatten(1), self.layers[:-1]
+        with torch.no_grad():
+            ups = [x]
+            for rbm in below:
+                ups.append(rbm.hidden_units.sample(rbm.to_hidden(ups[-1])))
+            seen = ups[-1]
+            if self.classes:
+                seen = torch.cat([seen, F.one_hot(y, self.classes).to(seen)], 1)
+            dreamt = self.top.gibbs(seen, self.k)
+            downs = [self._below(dreamt)]  # from the top
+            for number, (rbm, generate) in reversed(list(enumerate(zip(below, self.generative, strict=True)))):
+                t = generate(downs[-1])
+                downs.append(rbm.visible_units.sample(t) if number else rbm.visible_units.mean(t))
+            downs.reverse()
+        wake = sum(_surprise(g(h), s) for g, h, s in zip(self.generative, ups[1:], ups[:-1], strict=True))
+        sleep = sum(_surprise(r.to_hidden(s), h) for r, h, s in zip(below, downs[1:], downs[:-1], strict=True))
+        top = self.top.free_energy(seen).mean() - self.top.free_energy(dreamt).mean()
+        return {"loss": wake + sleep + top, "wake": wake, "sleep": sleep, "top": top}
+
+    def turns(self, lr: float) -> list[Turn]:
+        """One Adam turn on the three together."""
+        moved = [p for p in self.parameters() if p.requires_grad]
+        return [Turn("model", self.loss, torch.optim.Adam(moved, lr=lr, fused=True))]
+
+
+def _surprise(t: Tensor, s: Tensor) -> Tensor:
+    """-log p(s) of binary states where the other layer sends t: (n, units) twice -> (), nats per example."""
+    return F.binary_cross_entropy_with_logits(t, s, reduction="none").sum(1).mean()
