@@ -59,7 +59,6 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_rbm": RBMLikelihood(),
     "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),
     "sketch_rnn": Sketches(),
-    "omniglot_collapsed": OmniglotSketches(beta=1.0),
     "omniglot_sketch_rnn": OmniglotSketches(),
     "omniglot_unconditional": OmniglotSketches(latent=0),
     "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),
