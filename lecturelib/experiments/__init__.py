@@ -55,13 +55,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_denoising": StackedDenoising(),
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
-    "mnist_vae": MnistLikelihood(),
+    "mnist_likelihood": MnistLikelihood(),
     "mnist_rbm": RBMLikelihood(),
     "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),
     "sketch_rnn": Sketches(),
     "omniglot_sketch_rnn": OmniglotSketches(),
     "omniglot_unconditional": OmniglotSketches(latent=0),
-    "mnist_iwae": MnistLikelihood(bound=50, bound_steps=36_000),
 }
 
 

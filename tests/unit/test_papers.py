@@ -70,7 +70,7 @@ def test_the_validation_part_is_not_trained_on(small_mnist):
 
 
 def test_every_row_is_an_experiment_with_that_figure(papers, small_mnist):
-    assert len({row.experiment for row in papers.ROWS}) == len(papers.ROWS)
+    assert len({(row.experiment, row.figure) for row in papers.ROWS}) == len(papers.ROWS)
     figures = set(run(StackedDenoising(**SMALL), progress=False).figures)
     for row in papers.ROWS:
         assert row.experiment in EXPERIMENTS
