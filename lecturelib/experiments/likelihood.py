@@ -30,9 +30,9 @@ class MnistLikelihood(Experiment):
     """
 
     steps: int = 240_000  # by the plain bound, 600 an epoch
-    lr: float = 1e-3
+    lr: float = 2e-3
     bound: int = 50  # draws of the importance-weighted bound
-    bound_steps: int = 36_000
+    bound_steps: int = 30_000
     bound_lr: float = 5e-4
     batch_size: int = 100
     draws: int = 5000  # of the bound that is reported
