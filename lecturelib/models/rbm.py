@@ -159,6 +159,20 @@ class RBM(Model):
         return self.decode(self.hidden_units.sample(self.to_hidden(self.gibbs(x, steps))))
 
     @torch.no_grad()
+    def complete(self, x: Tensor, known: Tensor, steps: int = 100) -> Tensor:
+        """x with what is not known filled in by Gibbs sampling from noise: (n, *shape) -> (n, *shape).
+
+        known: bool, that broadcasts to the shape of x; these units are held at their values. The rest are E[x | h] of
+        the last step.
+        """
+        units, known = self.visible_units, known.expand_as(x)
+        state = torch.where(known, x, units.sample(torch.zeros_like(x)))
+        for _ in range(steps):
+            t = self.to_visible(self.hidden_units.sample(self.to_hidden(state.flatten(1)))).view_as(x)
+            state = torch.where(known, x, units.sample(t))
+        return torch.where(known, x, units.mean(t)) if steps else state
+
+    @torch.no_grad()
     def start_at(self, x: Tensor) -> "RBM":
         """Set the visible biases to those of units that are independent: the log odds of the means of x, or the means.
 

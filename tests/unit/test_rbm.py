@@ -219,6 +219,19 @@ def test_fantasies_are_of_the_model():
     assert RBM((1, 2, 3), 2, chains=10).sample(4, 2).shape == (4, 1, 2, 3)
 
 
+@torch.no_grad()
+def test_completing_samples_the_rest_given_what_is_known():
+    rbm = tiny(4, 3)
+    p, x, _ = joint(rbm)
+    known = torch.tensor([True, False, False, True])
+    given = torch.tensor([1.0, 0, 0, 0])
+    agrees = (x[:, 0] == 1) & (x[:, 3] == 0)
+    expected = (p.sum(1) * agrees / (p.sum(1) * agrees).sum()) @ x.double()
+    filled = rbm.complete(given.expand(40_000, 4), known, 30)
+    assert (filled[:, known] == given[known]).all()
+    torch.testing.assert_close(filled.mean(0).double(), expected, atol=0.02, rtol=0)
+
+
 @pytest.mark.parametrize(("options", "match"), [
     ({"k": 0}, "k is 0"), ({"chains": -1}, "chains is -1"), ({"sparsity": 10.0}, "between 0 and 1")])  # fmt: skip
 def test_settings_without_a_sense_are_refused(options, match):
