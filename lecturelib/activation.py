@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def activation_maximisation(
-    network: Callable[[Tensor], Tensor],  # (n, *shape) -> (n, units), best before the sigmoid, flat at its ends
+    network: Callable[[Tensor], Tensor],  # (n, *shape) -> (n, units), best before a sigmoid: that is flat at its ends
     units: Sequence[int],
     shape: Sequence[int],  # of one input, without the batch
     *,

@@ -52,10 +52,11 @@ def face_patches(*, each: int = 414, seed: int = 0, split: str = "train") -> Dat
     variance of a training patch's pixel is 1. Hinton and Salakhutdinov (2006), supporting material, which gives the
     turns, the scales and 165,600 patches in all, but not how places were chosen or pixels averaged.
     """
-    check_whole(each=each, seed=seed) if seed else check_whole(each=each)
+    check_whole(each=each)
+    check_whole(0, seed=seed)
     faces = olivetti(split=split)
-    mean, scale = _standard(_cut(olivetti(split="train").x, each, 2 * seed))
-    x = _cut(faces.x, each, 2 * seed + (split == "test"))
+    mean, scale = _standard(cut_patches(olivetti(split="train").x, each, 2 * seed))
+    x = cut_patches(faces.x, each, 2 * seed + (split == "test"))
     return Data(x.sub_(mean).div_(scale), faces.y.repeat_interleave(each), about=face_patches.__doc__)
 
 
@@ -64,8 +65,8 @@ def _standard(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (x - mean).square().mean().sqrt()
 
 
-def _cut(faces: Tensor, each: int, seed: int) -> Tensor:
-    """`each` patches (n * each, 1, 25, 25) of every face (n, 1, 64, 64)."""
+def cut_patches(faces: Tensor, each: int, seed: int) -> Tensor:
+    """`each` patches (n * each, 1, 25, 25) of every face (n, 1, 64, 64), not standardised."""
     rng = torch.Generator().manual_seed(seed)
     which = torch.arange(len(faces)).repeat_interleave(each)
     turn, scale, across, down = torch.rand(4, len(which), generator=rng).mul_(2).sub_(1)

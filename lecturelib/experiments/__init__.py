@@ -1,5 +1,7 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
+from dataclasses import replace
+
 from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
@@ -29,6 +31,8 @@ __all__ = [
     "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
+_CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
+
 EXPERIMENTS: dict[str, Experiment] = {
     "discs_vae": Disentangling(),
     "face_detector": FaceDetector(arm="debiased"),
@@ -38,8 +42,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
-    "curves_deep_autoencoder": DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6)),
-    "curves_deep_scratch": DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=0),
+    "curves_deep_autoencoder": _CURVES,
+    "curves_deep_scratch": replace(_CURVES, pretrain_epochs=0),
     "curves_logistic_pca18": LinearCode(source="curves", code=18),
     "curves_logistic_pca6": LinearCode(source="curves", code=6),
     "curves_pca18": PCA(source="curves", code=18),

@@ -86,9 +86,9 @@ class LinearCode(Codes):
 
     code: int = 30
     optimal: bool = False
-    steps: int = 9_600
+    steps: int = 4_800
     batch_size: int = 500
-    lr: float = 3e-3
+    lr: float = 1e-2
 
     def stages(self) -> Generator[Stage, None, dict[str, float]]:
         data = self.data("train")
@@ -107,7 +107,7 @@ class DeepAutoencoder(Codes):
     """
 
     sizes: tuple[int, ...] = (1000, 500, 250, 30)
-    pretrain_epochs: int = 20  # of each layer
+    pretrain_epochs: int = 10  # of each layer
     pretrain_batch: int = 100
     pretrain_lr: float = 0.1
     real_lr: float = 0.001  # of an RBM with a Gaussian layer
@@ -115,7 +115,7 @@ class DeepAutoencoder(Codes):
     weight_decay: float = 2e-4
     epochs: int = 100  # of fine-tuning
     batch_size: int = 250
-    lr: float = 1e-3
+    lr: float = 3e-3
     precision: str | None = "auto"
 
     def stages(self) -> Generator[Stage, None, dict[str, float]]:
