@@ -189,7 +189,7 @@ def _shares(x: Tensor, groups: int, units: int) -> Tensor:
 
 
 def _apart(p: Tensor, others, n: int) -> bool:
-    return all(bool(((p - q).abs() > 2.5 * (_slack(p, n) + _slack(q, n))).any()) for q in others)
+    return all(bool(((p - q).abs() > 1.25 * (_slack(p, n) + _slack(q, n))).any()) for q in others)
 
 
 def _judge_hidden(call, n: int, visible: int, hidden: int, rng: torch.Generator) -> None:
@@ -214,7 +214,7 @@ def _judge_hidden(call, n: int, visible: int, hidden: int, rng: torch.Generator)
     compare(value, p, wrong, what="p(h = 1 | x)")
 
 
-def _judge_step(call, visible: int, hidden: int, rng: torch.Generator, rows: int = 3000) -> None:
+def _judge_step(call, visible: int, hidden: int, rng: torch.Generator, rows: int = 12_000) -> None:
     """Few different x, each many times: how often does each state follow?"""
     chosen, names = None, {}
     while chosen is None:
@@ -512,7 +512,7 @@ def _rowwise(start: Tensor, table: Tensor, k: int) -> Tensor:
     return start
 
 
-def _judge_pcd(call, visible: int, hidden: int, n: int, k: int, rng: torch.Generator, rows: int = 3000) -> None:
+def _judge_pcd(call, visible: int, hidden: int, n: int, k: int, rng: torch.Generator, rows: int = 12_000) -> None:
     """Chains of which many start at the same state: where do they end, and do the gradients belong to their ends?"""
     units, groups = 2**visible, 3
     while True:

@@ -64,7 +64,7 @@ def begun(x, hidden, steps):
 
 
 def stack_of(data, given=lambda steps, number: steps, finish=lambda layers: layers):
-    """data(x, what the layers below make of it, the layers): what the next layer is trained on. Not trained: its form."""
+    """data(x, what the layers below make of it, the layers): what the next layer gets; it is not trained."""
 
     def stack(x, sizes, steps):
         layers = []
