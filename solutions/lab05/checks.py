@@ -577,7 +577,8 @@ def _judge_kept(gradients: list[Tensor], x: Tensor, chains: Tensor, new: Tensor,
         "it is the chains before the steps minus those after; the data are missing": _flat(_minus(old, model)),
     }  # fmt: skip
     value = _flat(gradients)
-    if not close(value, right, 1e-4):
+    averaged = close(gradients[1], data[1] - model[1], 1e-4)
+    if averaged and not close(value, right, 1e-4):
         for part, mean, rows, offset in (("the chains", data[2], m, 1), ("the data", -model[2], n, -1)):
             on = offset * (mean - gradients[2]) * rows  # with states: how often each unit is on
             whole = bool(((on - on.round()).abs() < 2e-2).all()) and not bool((on.round() == 0).all())
@@ -790,7 +791,7 @@ def _judge_trained(call, side: int, sizes: list[int], steps: int, rng: torch.Gen
 
 @exercise("stack", points=2, hint="train_rbm(up(x, layers so far), hidden, steps), one layer after the other.")
 def stack(call, rng):
-    _judge_up(call, 6, (4, 4, 4), rng)
+    _judge_up(call, 6, (4, 4, 4, 4), rng)
     _judge_up(call, 5, (6, 3, 4), rng)
     _judge_stack(call, 60, 12, [12, 12, 12], rng)
     _judge_stack(call, 60, 10, [8, 6], rng)

@@ -100,7 +100,7 @@ def of_the_last_alone(x, value, layers):
 
 
 def of_the_layer_below(x, value, layers):
-    return up_by_index(x, layers[:-1])
+    return up_by_index(x, layers[:-1]) if len(layers) > 1 else value
 
 
 def usual(x, value, layers):
