@@ -143,7 +143,7 @@ def test_it_holds_nothing_else(packed, original):
     docs = {f"docs/{name}" for name in ("faces.png", "faces.py", "front_page.png", "front_page.py")}
     assert {name for name in packed.files if name.startswith("docs/")} == docs
     rooms = {name.split("/")[1] for name in packed.files if name.startswith("tests/")}
-    assert rooms == {"unit", "contract", "notebooks", "browser"}
+    assert rooms == {"conftest.py", "unit", "contract", "notebooks", "browser"}
     assert not {"notebooks/plan.md", "notebooks/99_draft.ipynb", "lecturelib/old solution.py"} & set(packed.files)
     assert not any("__pycache__" in name for name in packed.files)
 
