@@ -2,6 +2,7 @@
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.debiasing import FaceDetector
+from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
 from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.faces import FaceFactors, FacesVAE
 from lecturelib.experiments.few_labels import (
@@ -22,7 +23,8 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
     "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "MnistLikelihood", "OmniglotSketches",
-    "Outcome", "Pretrained", "Sketches", "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "Outcome", "Pretrained", "Rectified", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches",
+    "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {
