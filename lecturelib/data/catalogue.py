@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lecturelib.data import downloads
 from lecturelib.data.celeba import celeba
+from lecturelib.data.curves import curves
 from lecturelib.data.digits import digits
 from lecturelib.data.discs import discs
 from lecturelib.data.documents import documents
@@ -36,6 +37,7 @@ class Entry:
 
 
 _OFFLINE = [
+    Entry("curves", "smooth curves through three random points, 28 x 28", "any", "drawn", "MIT", "drawn"),
     Entry("digits", "real handwritten digits, 8 x 8", "1,797", "scikit-learn", "CC BY 4.0", "bundled"),
     Entry("discs", "a bright disc on grey from five independent factors, 16 x 16", "any", "drawn", "MIT", "drawn"),
     Entry("documents", "docstrings of installed packages as word counts", "4,000, or more", "installed packages",
@@ -55,6 +57,7 @@ _OFFLINE = [
 _LOADERS: dict[str, Callable[..., Data]] = {
     "celeba": celeba,
     "cifar10": downloads.cifar10,
+    "curves": curves,
     "digits": digits,
     "discs": discs,
     "documents": documents,

@@ -1,5 +1,7 @@
 """Every experiment by its name: what `lecturelib train NAME` runs, and what studies and paper tables are made of."""
 
+from dataclasses import replace
+
 from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
@@ -14,6 +16,7 @@ from lecturelib.experiments.few_labels import (
     UntrainedCode,
 )
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
+from lecturelib.experiments.hinton2006 import PCA, DeepAutoencoder, LinearCode
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
@@ -27,6 +30,8 @@ __all__ = [
     "Stage", "Training", "UntrainedCode", "experiment", "run",
 ]  # fmt: skip
 
+_CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
+
 EXPERIMENTS: dict[str, Experiment] = {
     "discs_vae": Disentangling(),
     "face_detector": FaceDetector(arm="debiased"),
@@ -35,6 +40,17 @@ EXPERIMENTS: dict[str, Experiment] = {
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
+    "curves_deep_autoencoder": _CURVES,
+    "curves_deep_scratch": replace(_CURVES, pretrain_epochs=0),
+    "curves_logistic_pca18": LinearCode(source="curves", code=18),
+    "curves_logistic_pca6": LinearCode(source="curves", code=6),
+    "curves_pca18": PCA(source="curves", code=18),
+    "mnist_deep_autoencoder": DeepAutoencoder(),
+    "mnist_deep_scratch": DeepAutoencoder(pretrain_epochs=0),
+    "mnist_logistic_pca30": LinearCode(),
+    "mnist_pca30": PCA(),
+    "olivetti_deep_autoencoder": DeepAutoencoder(source="olivetti", sizes=(2000, 1000, 500, 30)),
+    "olivetti_pca30": PCA(source="olivetti"),
     "mnist_contractive": ContractiveFeatures(),
     "mnist_denoising": StackedDenoising(),
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),

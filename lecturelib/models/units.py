@@ -49,3 +49,35 @@ class Gaussian:
     def log_base(self, s: Tensor) -> Tensor:
         """log r(s) = log N(s; 0, 1) of each unit, of the shape of s."""
         return -(s.square() + math.log(2 * math.pi)) / 2
+
+
+class Labelled:
+    """Binary units of which the last `classes` are a one-hot label: exactly one of those is on.
+
+    Hinton, Osindero, Teh (2006), "A fast learning algorithm for deep belief nets", Neural Computation 18, section 6.
+    """
+
+    def __init__(self, classes: int):
+        if classes < 2:
+            raise ValueError(f"classes is {classes}; a label needs at least 2")
+        self.classes = classes
+
+    def mean(self, t: Tensor) -> Tensor:
+        """E[s]: a sigmoid of the others, a softmax of the label's, of the shape of t."""
+        others, label = t[..., : -self.classes], t[..., -self.classes :]
+        return torch.cat([others.sigmoid(), label.softmax(-1)], -1)
+
+    def sample(self, t: Tensor) -> Tensor:
+        """States, (n, units) of the shape of t."""
+        p = self.mean(t)
+        label = torch.multinomial(p[:, -self.classes :], 1)[:, 0]
+        return torch.cat([torch.bernoulli(p[:, : -self.classes]), F.one_hot(label, self.classes).to(t)], 1)
+
+    def log_partition(self, t: Tensor) -> Tensor:
+        """A(t), of which the label's units have one together: (..., units - classes + 1)."""
+        label = t[..., -self.classes :].logsumexp(-1, keepdim=True)
+        return torch.cat([F.softplus(t[..., : -self.classes]), label], -1)
+
+    def log_base(self, s: Tensor) -> Tensor:
+        """log r(s) = 0 of each unit, of the shape of s."""
+        return torch.zeros_like(s)

@@ -18,7 +18,7 @@ LATE = {"", "cli", "cli_experiments", "cli_grading", "doctor"}
 FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
-    {"resume", "training", "games", "metrics", "gabor", "disentanglement", "fidelity", "record"},
+    {"resume", "training", "games", "metrics", "activation", "gabor", "disentanglement", "fidelity", "record"},
     {"models", "partition", "show", "experiments", "studies", "shipping"},
     {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
     {"cli_grading", "cli_experiments"},
