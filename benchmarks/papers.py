@@ -40,7 +40,7 @@ class Row:
 
 DEEP = "Adam with a learning rate that falls as a cosine instead of conjugate gradients; bfloat16"
 FEWER = "10 epochs of pretraining a layer instead of 50"
-DRAWN = "the curves are drawn anew, softer or sharper than theirs may be: compare the ratios of the rows"
+DRAWN = "the curves are drawn anew, and theirs may be softer or gentler: compare the rows with one another"
 CODES = [
     ("mnist_deep_autoencoder", "deep autoencoder of MNIST, 784-1000-500-250-30, pretrained as RBMs", "3.00",
      f"{DEEP}; {FEWER}; learning rate of fine-tuning 3e-3 (3 epochs on 50,000 digits tried 1e-3, 3e-3 and 6e-3, the "
@@ -56,9 +56,9 @@ CODES = [
     ("curves_logistic_pca18", "logistic PCA of curves, 18 components", "2.45", DRAWN),
     ("curves_pca18", "PCA of curves, 18 components", "5.90", DRAWN),
     ("olivetti_deep_autoencoder", "deep autoencoder of patches of faces, 625-2000-1000-500-30, pretrained as RBMs",
-     "126", f"places of the patches and the averaging of pixels are ours; {DEEP}; {FEWER}"),
+     "126", f"places of the patches and how pixels are averaged are ours; {DEEP}; {FEWER}"),
     ("olivetti_pca30", "PCA of patches of faces, 30 components", "135",
-     "places of the patches and the averaging of pixels are ours"),
+     "places of the patches and how pixels are averaged are ours"),
 ]  # fmt: skip
 
 ROWS = [

@@ -85,22 +85,24 @@ class DBN(Model):
     def sample(self, n: int, steps: int = 1000, y: Tensor | None = None) -> Tensor:
         """Means of x from `steps` of Gibbs sampling in the top RBM and one ancestral down pass: (n, *shape).
 
-        The chains start at the top RBM's own (PCD) or at noise. y (n,): labels that stay as they are on the chain.
+        The chains start at the top RBM's own (PCD) or at noise. y (n,): labels that stay as they are on the chain;
+        ValueError where there are no label units.
         """
-        top, units = self.top, self.top.visible_units
+        if y is not None and (not self.classes or y.shape != (n,)):
+            raise ValueError(f"y has shape {tuple(y.shape)} and the network {self.classes} label units; {n} are drawn")
+        if len(self.layers) == 1:
+            return self.top.sample(n, steps)
+        top, units, fixed = self.top, self.top.visible_units, None
         if len(top.chains):
             s = top.chains[torch.randint(len(top.chains), (n,), device=self.device)]
         else:
             s = units.sample(torch.zeros(n, len(top.a), device=self.device))
-        if y is not None and (not self.classes or y.shape != (n,)):
-            raise ValueError(f"y has shape {tuple(y.shape)} and the network {self.classes} label units; {n} are drawn")
-        fixed = None if y is None else F.one_hot(y.to(self.device), self.classes).float()
-        for step in range(max(steps, 1)):
+        if y is not None:
+            fixed = F.one_hot(y.to(self.device), self.classes).float()
+        for _ in range(steps):
             if fixed is not None:
                 s = torch.cat([self._below(s), fixed], 1)
-            t = top.to_visible(top.hidden_units.sample(top.to_hidden(s)))
-            last = step == max(steps, 1) - 1 and len(self.layers) == 1
-            s = units.mean(t) if last else units.sample(t)
+            s = units.sample(top.to_visible(top.hidden_units.sample(top.to_hidden(s))))
         return self.down(self._below(s), sample=True)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.model import Model, Turn
-from lecturelib.models.units import Bernoulli, Gaussian
+from lecturelib.models.units import Bernoulli, Gaussian, Labelled
 
 
 class RBM(Model):
@@ -30,7 +30,7 @@ class RBM(Model):
         shape: int | tuple[int, ...],
         hidden: int,
         *,
-        visible_units: Bernoulli | Gaussian | None = None,  # None: Bernoulli
+        visible_units: Bernoulli | Gaussian | Labelled | None = None,  # None: Bernoulli
         hidden_units: Bernoulli | Gaussian | None = None,
         k: int = 1,  # steps of Gibbs sampling for each update
         chains: int = 0,  # of persistent contrastive divergence (PCD); 0 starts the chain at the data
@@ -164,7 +164,7 @@ class RBM(Model):
         x: (n, *shape). Hinton (2010), section 8.1. Returns the model.
         """
         mean = x.flatten(1).mean(0)
-        self.a.copy_(mean.clamp(0.01, 0.99).logit() if isinstance(self.visible_units, Bernoulli) else mean)
+        self.a.copy_(mean if isinstance(self.visible_units, Gaussian) else mean.clamp(0.01, 0.99).logit())
         return self
 
     def turns(self, lr: float) -> list[Turn]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lecturelib.data import Data, DataError
-from lecturelib.experiments import EXPERIMENTS, mnist, run
+from lecturelib.experiments import EXPERIMENTS, hinton2006, mnist, run
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, StackedDenoising
 from lecturelib.models.regularised import Contractive, Denoising
 from lecturelib.models.stacked import SoftmaxClassifier
@@ -125,3 +125,14 @@ def test_what_is_missing_is_said_in_one_line(papers, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["papers.py", "mnist_denoisin"])
     assert papers.main() == 1
     assert "did you mean mnist_denoising" in capsys.readouterr().err
+
+
+def test_a_row_that_trains_nothing_is_computed_too(papers, tmp_path, monkeypatch):
+    axis = torch.linspace(0, 1, 40)
+    line = Data((axis[:, None] * axis[:9]).view(40, 1, 3, 3))
+    monkeypatch.setattr(hinton2006, "load", lambda name, split: line)
+    monkeypatch.setattr(papers, "RESULTS", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    papers.compute([row for row in papers.ROWS if row.experiment == "mnist_pca30"], seeds=2)
+    kept = json.loads((tmp_path / "results" / "mnist_pca30.json").read_text())
+    assert kept["arms"]["mnist_pca30"]["figures"]["test squared error per image"] == pytest.approx([0, 0], abs=1e-6)
