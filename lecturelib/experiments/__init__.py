@@ -5,6 +5,7 @@ from dataclasses import replace
 from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
+from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
 from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
 from lecturelib.experiments.few_labels import (
@@ -27,8 +28,9 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
     "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "LargeFacesVAE",
-    "MnistLikelihood", "OmniglotSketches", "Outcome", "Pretrained", "RBMFeatures", "RBMLikelihood", "Sketches",
-    "Stage", "Training", "UntrainedCode", "experiment", "run",
+    "MnistLikelihood", "OmniglotSketches", "Outcome", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified",
+    "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "Stage", "Training", "UntrainedCode",
+    "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)

@@ -10,6 +10,10 @@ from lecturelib.experiments import (
     FineTuned,
     FromScratch,
     Pretrained,
+    Rectified,
+    SigmoidDenoising,
+    SigmoidFromScratch,
+    SigmoidPretrained,
     Sketches,
     UntrainedCode,
 )
@@ -82,8 +86,22 @@ _SKETCH_RNN = Study(
     seeds=(10, 11, 12),
 )
 
+_PRETRAINING_DEPTH = Study(
+    "pretraining_depth",
+    "test error of nets of 1 to 4 hidden layers at the same training error: sigmoid units from scratch, from RBMs, "
+    "from denoising autoencoders, and ReLU with Adam",
+    {
+        "from scratch": SigmoidFromScratch(),
+        "RBMs": SigmoidPretrained(),
+        "denoising": SigmoidDenoising(),
+        "today": Rectified(),
+    },
+    seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
+)
+
 STUDIES: dict[str, Study] = {
-    one.name: one for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN)
+    one.name: one
+    for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH)
 }
 
 

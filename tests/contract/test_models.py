@@ -24,6 +24,7 @@ from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
+from lecturelib.models.many import Classifiers, Denoisers, RBMs
 from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.sequence import SequenceAutoencoder
@@ -150,6 +151,9 @@ CASES = [
         (1, 8, 8), 64, visible_units=GaussianUnits(), sparsity=0.2, momentum=0.9), pictures, 0.8, True, "error"),
     Case("DBN fine-tuned up and down", lambda: UpDown([RBM((1, 8, 8), 32), RBM(
         42, 32, visible_units=Labelled(10))], 10), labelled_pictures, 0.8, True),
+    Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
+    Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
+    Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
