@@ -29,6 +29,8 @@ def activation_maximisation(
     """
     if norm <= 0 or rate <= 0 or steps < 1 or starts < 1:
         raise ValueError(f"norm {norm} and rate {rate} must be above 0, steps {steps} and starts {starts} at least 1")
+    if len(units) == 0:
+        raise ValueError("units is empty: name at least one unit")
     which = torch.as_tensor(units, device=device).repeat_interleave(starts)
     x = _on_sphere(torch.randn(len(which), *shape, device=device), norm)
     for _ in range(steps):

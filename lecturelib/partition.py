@@ -76,6 +76,7 @@ class AIS:
     """
 
     log_z: float
+    error: float  # standard error of the mean weight, relative to it: of log Z in nats where it is small
     low: float
     high: float
     effective: float
@@ -103,7 +104,10 @@ def ais(
         raise ValueError(f"chains is {chains}, steps is {steps}; at least 2 chains and 1 step are needed")
     base = torch.zeros_like(rbm.a) if base is None else base.to(rbm.a)
     betas = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
-    betas = (betas if schedule is None else schedule(betas)).tolist()
+    betas = betas if schedule is None else schedule(betas)
+    if betas.shape != (steps + 1,) or betas[0] != 0 or betas[-1] != 1 or (betas.diff() < 0).any():
+        raise ValueError(f"the schedule has to give {steps + 1} values that rise from 0 to 1 (steps is {steps})")
+    betas = betas.tolist()
     x = torch.bernoulli(base.sigmoid().expand(chains, -1))
     log_w = torch.zeros(chains, dtype=torch.float64, device=rbm.device)
     for number in range(1, steps + 1):
@@ -125,4 +129,4 @@ def _estimate(log_w: Tensor) -> AIS:
     mean, error = w.mean(), w.std() / n**0.5
     low, high = (mean - 3 * error).clamp(min=0).log() + largest, (mean + 3 * error).log() + largest
     effective = (w.sum() ** 2 / w.square().sum()).item()
-    return AIS((mean.log() + largest).item(), low.item(), high.item(), effective, log_w)
+    return AIS((mean.log() + largest).item(), (error / mean).item(), low.item(), high.item(), effective, log_w)

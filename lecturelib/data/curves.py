@@ -19,7 +19,8 @@ def curves(*, n: int = 20_000, seed: int = 0, split: str = "train") -> Data:
 
     The factors are three points, evenly at random, in the order of the curve: the middle one lies across from the
     longest side, and the start is left of the end. The curve is the parabola that is at them at times 0, 1/2 and 1.
-    Drawn in the manner of Hinton and Salakhutdinov (2006), Science 313, who do not say how theirs were drawn.
+    Drawn in the manner of Hinton and Salakhutdinov (2006), Science 313, who do not say how theirs were drawn;
+    the width of the line was chosen so that 18 principal components leave about the error that theirs do.
     The same seed gives the same pictures. DataError for bad options.
     """
     drawn = chunks(n, seed, split)

@@ -53,11 +53,15 @@ class DBN(Model):
 
     def joined(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """What the top RBM sees: the features of x, and one-hot labels y (n,) where it has label units."""
+        return self.with_labels(self.features(x), y)
+
+    def with_labels(self, h: Tensor, y: Tensor | None) -> Tensor:
+        """The layer below the top RBM, (n, units), and one-hot labels y (n,) beside it where there are label units."""
         if not self.classes:
-            return self.features(x)
+            return h
         if y is None:
             raise ValueError(f"the top RBM sees {self.classes} label units too: give the labels y")
-        return torch.cat([self.features(x), F.one_hot(y, self.classes).float()], 1)
+        return torch.cat([h, F.one_hot(y, self.classes).to(h)], 1)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The mean-field up pass, E[hL | E[h_(L-1) | ...]]: (n, *shape) -> (n, hidden of the top)."""
@@ -179,6 +183,8 @@ def _squash(units: Bernoulli | Gaussian) -> list[nn.Module]:
 def _check(layers: Sequence[RBM], classes: int) -> None:
     if not layers:
         raise ValueError("a deep belief network needs at least one RBM")
+    if any(isinstance(layer.visible_units, Labelled) for layer in (layers if not classes else layers[:-1])):
+        raise ValueError("an RBM has label units: these are for the top of DBN(layers, classes); it cannot be unrolled")
     for number, (below, above) in enumerate(pairwise(layers)):
         labels = classes if number == len(layers) - 2 else 0
         if len(above.a) != len(below.b) + labels:
@@ -186,7 +192,10 @@ def _check(layers: Sequence[RBM], classes: int) -> None:
                 f"layer {number + 1} sees {len(above.a)} units, but layer {number} has {len(below.b)} hidden ones"
                 + (f" and there are {labels} classes" if labels else "")
             )
+        if labels == 0 and type(above.visible_units) is not type(below.hidden_units):
+            raise ValueError(
+                f"layer {number} has {type(below.hidden_units).__name__} hidden units, but layer {number + 1} sees "
+                f"{type(above.visible_units).__name__} ones"
+            )
     if classes and (len(layers) < 2 or getattr(layers[-1].visible_units, "classes", 0) != classes):
         raise ValueError(f"label units need a layer below the top RBM, and visible_units=Labelled({classes}) in it")
-    if not classes and isinstance(layers[-1].visible_units, Labelled):
-        raise ValueError("the top RBM has label units: give classes to the DBN; it cannot be unrolled")

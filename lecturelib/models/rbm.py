@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.model import Model, Turn
+from lecturelib.models.regularised import KLSparsity
 from lecturelib.models.units import Bernoulli, Gaussian, Labelled
 
 
@@ -44,7 +45,7 @@ class RBM(Model):
     ):
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        _check(k, chains, sparsity)
+        _check(k, chains, sparsity, hidden_units)
         visible = prod(self.shape)
         self.W = nn.Parameter(0.01 * torch.randn(visible, hidden))
         self.a = nn.Parameter(torch.zeros(visible))
@@ -117,17 +118,25 @@ class RBM(Model):
         # before the statistics: autocast keeps its copy of W, and must not make it where there is no gradient
         sparsity = None if self.sparsity is None else self._sparsity(x)
         with torch.no_grad():
-            t = self.to_hidden(x)
+            t = self.to_hidden(x).float()  # means of many states, and their differences, are too fine for bfloat16
             h = self.hidden_units.sample(t) if self.sample_positive else self.hidden_units.mean(t)
             x_k, h_k = self._negative(x, t, h)
-            W = torch.cat([x_k, x]).T @ torch.cat([h_k / len(x_k), h / -len(x)])
-            a, b = x_k.mean(0) - x.mean(0), h_k.mean(0) - h.mean(0)
-        parts = {"loss": self.W.flatten() @ W.flatten() + self.a @ a + self.b @ b}
+        parts = {"loss": self.contrast(x, h, x_k, h_k)}
         if sparsity is not None:
             parts |= {"loss": parts["loss"] + self.sparsity_cost * sparsity, "sparsity": sparsity}
         if not len(self.chains):
             parts["error"] = (x - x_k).square().sum(1).mean()
         return parts
+
+    def contrast(self, x: Tensor, h: Tensor, x_k: Tensor, h_k: Tensor) -> Tensor:
+        """Mean E(x, h) of the data less mean E(x_k, h_k) of the chain, but for the base measures: (), in nats.
+
+        (n, visible), (n, hidden), (m, visible), (m, hidden), of which no gradient is taken.
+        """
+        with torch.no_grad():
+            W = torch.cat([x_k, x]).T @ torch.cat([h_k / len(x_k), h / -len(x)])
+            a, b = x_k.mean(0) - x.mean(0), h_k.mean(0) - h.mean(0)
+        return (self.W * W).sum() + (self.a * a).sum() + (self.b * b).sum()
 
     def _negative(self, x: Tensor, t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         units = self.visible_units
@@ -136,17 +145,14 @@ class RBM(Model):
             self.chains.copy_(x_k)
         else:  # the first h is drawn from what the data have sent already
             h = h if self.sample_positive else self.hidden_units.sample(t)
-            t = self.to_visible(h)
+            t = self.to_visible(h).float()
             x_k = self.gibbs(units.sample(t) if self.sample_visible else units.mean(t), self.k - 1, self.sample_visible)
-        t = self.to_hidden(x_k)
+        t = self.to_hidden(x_k).float()
         return x_k, self.hidden_units.sample(t) if self.sample_negative else self.hidden_units.mean(t)
 
     def _sparsity(self, x: Tensor) -> Tensor:
         """KL(target || share of the batch for which a unit is on), summed over units (Hinton 2010, section 11)."""
-        on = self.encode(x).mean(0).clamp(1e-6, 1 - 1e-6)
-        target = torch.full_like(on, self.sparsity)
-        return (F.binary_cross_entropy(on, target, reduction="sum")
-                - F.binary_cross_entropy(target, target, reduction="sum"))  # fmt: skip
+        return KLSparsity(self.sparsity)(self.to_hidden(x).float().sigmoid())
 
     @torch.no_grad()
     def sample(self, n: int, steps: int = 1000) -> Tensor:
@@ -174,12 +180,11 @@ class RBM(Model):
 
     @torch.no_grad()
     def start_at(self, x: Tensor) -> "RBM":
-        """Set the visible biases to those of units that are independent: the log odds of the means of x, or the means.
+        """Set the visible biases to those of independent units with the means of x: log odds for binary ones.
 
         x: (n, *shape). Hinton (2010), section 8.1. Returns the model.
         """
-        mean = x.flatten(1).mean(0)
-        self.a.copy_(mean if isinstance(self.visible_units, Gaussian) else mean.clamp(0.01, 0.99).logit())
+        self.a.copy_(self.visible_units.natural(x.flatten(1).mean(0)))
         return self
 
     def turns(self, lr: float) -> list[Turn]:
@@ -188,10 +193,12 @@ class RBM(Model):
         return [Turn("model", self.loss, torch.optim.SGD(groups, lr=lr, momentum=self.momentum, fused=True))]
 
 
-def _check(k: int, chains: int, sparsity: float | None) -> None:
+def _check(k: int, chains: int, sparsity: float | None, hidden_units: Bernoulli | Gaussian | None) -> None:
     if k < 1:
         raise ValueError(f"k is {k}; contrastive divergence needs at least one step of Gibbs sampling")
     if chains < 0:
         raise ValueError(f"chains is {chains}; give the number of persistent chains, or 0 for none")
     if sparsity is not None and not 0 < sparsity < 1:
         raise ValueError(f"sparsity is {sparsity}; it is a share of the examples, between 0 and 1")
+    if sparsity is not None and isinstance(hidden_units, Gaussian):
+        raise ValueError("a sparsity target is a share of examples for which a unit is on: it takes binary units")

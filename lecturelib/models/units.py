@@ -31,6 +31,11 @@ class Bernoulli:
         """log r(s) = 0 of each unit, of the shape of s."""
         return torch.zeros_like(s)
 
+    def natural(self, mean: Tensor) -> Tensor:
+        """t of independent units with these means, which are kept away from 0 and 1."""
+        return mean.clamp(0.01, 0.99).logit()
+
+
 
 class Gaussian:
     """Units with real values, of mean t and variance 1: data for them are standardised first."""
@@ -51,6 +56,11 @@ class Gaussian:
         """log r(s) = log N(s; 0, 1) of each unit, of the shape of s."""
         return -(s.square() + math.log(2 * math.pi)) / 2
 
+    def natural(self, mean: Tensor) -> Tensor:
+        """t of independent units with these means: the means."""
+        return mean
+
+
 
 class Labelled:
     """Binary units of which the last `classes` are a one-hot label: exactly one of those is on.
@@ -70,9 +80,9 @@ class Labelled:
 
     def sample(self, t: Tensor) -> Tensor:
         """States, (n, units) of the shape of t."""
-        p = self.mean(t)
+        p = self.mean(t.float())
         label = torch.multinomial(p[:, -self.classes :], 1)[:, 0]
-        return torch.cat([torch.bernoulli(p[:, : -self.classes]), F.one_hot(label, self.classes).to(t)], 1)
+        return torch.cat([torch.bernoulli(p[:, : -self.classes]), F.one_hot(label, self.classes).to(p)], 1)
 
     def log_partition(self, t: Tensor) -> Tensor:
         """A(t), of which the label's units have one together: (..., units - classes + 1)."""
@@ -82,3 +92,8 @@ class Labelled:
     def log_base(self, s: Tensor) -> Tensor:
         """log r(s) = 0 of each unit, of the shape of s."""
         return torch.zeros_like(s)
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """t of independent units and a label with these means, (units,), which are kept away from 0 and 1."""
+        mean = mean.clamp(0.01, 0.99)
+        return torch.cat([mean[..., : -self.classes].logit(), mean[..., -self.classes :].log()], -1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lecturelib.model import Turn
 from lecturelib.models.dbn import DBN, linear
 from lecturelib.models.rbm import RBM
+from lecturelib.models.units import Bernoulli
 
 
 class UpDown(DBN):
@@ -16,7 +17,7 @@ class UpDown(DBN):
 
     layers: trained RBMs as for `DBN`. Their W and b become the weights of the way up (recognition), copies of W and
     a those of the way down (generation). loss(x, y) is a sum of three: on a way up, how well each layer is predicted
-    from the states above (wake); the top RBM's free energy against that of its chain; on a way down from the end
+    from the states above (wake); the top RBM's energy against that of its chain; on a way down from the end
     of that chain, how well each layer is predicted from the states below (sleep).
     Hinton, Osindero, Teh (2006), section 5 and appendix B.
     """
@@ -28,6 +29,8 @@ class UpDown(DBN):
         k: int = 3,  # steps of Gibbs sampling in the top RBM
     ):
         super().__init__(layers, classes)
+        if not all(isinstance(u, Bernoulli) for rbm in layers[:-1] for u in (rbm.visible_units, rbm.hidden_units)):
+            raise ValueError("the way up and the way down are written for layers of Bernoulli units")
         if k < 1:
             raise ValueError(f"k is {k}; the chain of the top RBM needs at least one step")
         self.k = k
@@ -43,7 +46,7 @@ class UpDown(DBN):
         return h.view(-1, *self.layers[0].shape)
 
     def loss(self, x: Tensor, y: Tensor | None = None, *_: Tensor) -> dict[str, Tensor]:
-        """Cross-entropies of wake and sleep in nats per example, and the top RBM's difference of free energies.
+        """Cross-entropies of wake and sleep in nats per example, and the top RBM's difference of energies.
 
         x: (n, *shape) in [0, 1]; y: labels (n,), where the network has label units.
         """
@@ -52,18 +55,18 @@ class UpDown(DBN):
             ups = [x]
             for rbm in below:
                 ups.append(rbm.hidden_units.sample(rbm.to_hidden(ups[-1])))
-            seen = ups[-1]
-            if self.classes:
-                seen = torch.cat([seen, F.one_hot(y, self.classes).to(seen)], 1)
+            seen = self.with_labels(ups[-1], y)
             dreamt = self.top.gibbs(seen, self.k)
             downs = [self._below(dreamt)]  # from the top
             for number, (rbm, generate) in reversed(list(enumerate(zip(below, self.generative, strict=True)))):
                 t = generate(downs[-1])
                 downs.append(rbm.visible_units.sample(t) if number else rbm.visible_units.mean(t))
             downs.reverse()
+            h, h_k = (self.top.hidden_units.mean(self.top.to_hidden(s).float()) for s in (seen, dreamt))
+        torch.clear_autocast_cache()  # older versions of torch keep copies of the weights without gradient
         wake = sum(_surprise(g(h), s) for g, h, s in zip(self.generative, ups[1:], ups[:-1], strict=True))
         sleep = sum(_surprise(r.to_hidden(s), h) for r, h, s in zip(below, downs[1:], downs[:-1], strict=True))
-        top = self.top.free_energy(seen).mean() - self.top.free_energy(dreamt).mean()
+        top = self.top.contrast(seen, h, dreamt, h_k)
         return {"loss": wake + sleep + top, "wake": wake, "sleep": sleep, "top": top}
 
     def turns(self, lr: float) -> list[Turn]:

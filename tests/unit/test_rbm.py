@@ -8,8 +8,8 @@ import torch
 import lecturelib
 from lecturelib.data.tensors import Data
 from lecturelib.models.rbm import RBM
-from lecturelib.models.units import Bernoulli, Gaussian
-from lecturelib.partition import ais, exact_gradient, log_likelihood, log_partition, states
+from lecturelib.models.units import Bernoulli, Gaussian, Labelled
+from lecturelib.partition import _estimate, ais, exact_gradient, log_likelihood, log_partition, states
 from lecturelib.training import fit
 
 
@@ -250,3 +250,43 @@ def test_what_cannot_be_enumerated_or_annealed_says_so():
     with pytest.raises(ValueError, match="at least 2 chains"):
         ais(RBM(3, 2), chains=1)
     assert isinstance(RBM(3, 2).hidden_units, Bernoulli)
+
+
+@pytest.mark.parametrize("sparsity", [None, 0.3])
+def test_bfloat16_changes_the_gradient_little(sparsity):
+    """Both phases may be nearly alike, and what is left of their difference must not be rounding."""
+    rbm = RBM(784, 100, sparsity=sparsity)
+    x = torch.rand(100, 784).round()
+    gradients = []
+    for enabled in (False, True):
+        rbm.zero_grad()
+        lecturelib.seed(2)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            rbm.loss(x)["loss"].backward()
+        gradients.append([p.grad.clone() for p in rbm.parameters()])
+    for name, exact, rounded in zip(("W", "a", "b"), *gradients, strict=True):
+        assert (rounded - exact).norm() < 0.05 * exact.norm(), name
+
+
+@torch.no_grad()
+def test_biases_of_label_units_start_at_the_shares_of_the_classes():
+    x = torch.cat([torch.rand(1000, 2).round(), torch.eye(3)[[0] * 700 + [1] * 200 + [2] * 100]], 1)
+    rbm = RBM(5, 2, visible_units=Labelled(3)).start_at(x)
+    torch.testing.assert_close(rbm.visible_units.mean(rbm.a), x.mean(0))
+
+
+@pytest.mark.parametrize("schedule", [lambda t: t / 2, lambda t: t[:5], lambda t: 1 - t, lambda t: (4 * t).sin().abs()])
+def test_a_schedule_that_does_not_rise_from_0_to_1_is_refused(schedule):
+    with pytest.raises(ValueError, match="11 values that rise from 0 to 1"):
+        ais(RBM(3, 2), steps=10, schedule=schedule)
+
+
+def test_the_error_of_weights_that_spread_is_finite():
+    found = _estimate(torch.tensor([0.0, 0, 0, 10]))
+    assert found.low == -math.inf
+    assert 0 < found.error < 2
+
+
+def test_only_binary_units_have_a_share_of_the_time():
+    with pytest.raises(ValueError, match="takes binary units"):
+        RBM(3, 2, hidden_units=Gaussian(), sparsity=0.1)

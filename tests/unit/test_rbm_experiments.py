@@ -29,8 +29,7 @@ def test_one_machine_is_trained_with_ever_longer_chains():
     assert machine.k == 2
     assert machine.chains.numel() == 0
     figures = outcome.figures
-    low, high = (figures[f"the same, three standard errors {word}"] for word in ("lower", "higher"))
-    assert low <= figures["test log-probability in nats"] <= high
+    assert 0 < figures["standard error of log Z in nats"] < 1
     assert -784 < figures["test log-probability in nats"] < -100  # coins: -543
 
 
@@ -74,7 +73,7 @@ def labelled_mnist(monkeypatch):
 
 
 def test_digits_and_labels_are_learned_layer_by_layer_and_then_up_and_down(labelled_mnist):
-    experiment = GenerativeClassifier(sizes=(30, 20, 40), batch_size=20, greedy_steps=200, steps=200, lr=1e-3)
+    experiment = GenerativeClassifier(sizes=(30, 20, 40), batch_size=20, greedy_steps=400, steps=400, lr=1e-3)
     outcome = run(experiment, progress=False)
     assert list(outcome.models) == ["layer0", "layer1", "layer2", "up_down"]
     for part in ("training", "validation", "test"):

@@ -9,7 +9,7 @@ from lecturelib.data import Data
 from lecturelib.models.dbn import DBN
 from lecturelib.models.rbm import RBM
 from lecturelib.models.stacked import pretrain
-from lecturelib.models.units import Labelled
+from lecturelib.models.units import Gaussian, Labelled
 from lecturelib.models.up_down import UpDown
 from lecturelib.partition import log_likelihood, states
 from lecturelib.training import fit
@@ -105,3 +105,10 @@ def test_labels_are_learned():
 def test_a_chain_needs_a_step():
     with pytest.raises(ValueError, match="k is 0"):
         UpDown(layers(), 2, k=0)
+
+
+def test_only_binary_layers_go_up_and_down():
+    with pytest.raises(ValueError, match="layers of Bernoulli units"):
+        UpDown([RBM(4, 3, visible_units=Gaussian()), RBM(3, 2)])
+    with pytest.raises(ValueError, match="give the labels y"):
+        UpDown(layers(), 2).loss(torch.rand(3, 4))
