@@ -136,7 +136,8 @@ class RBM(Model):
         with torch.no_grad():
             W = torch.cat([x_k, x]).T @ torch.cat([h_k / len(x_k), h / -len(x)])
             a, b = x_k.mean(0) - x.mean(0), h_k.mean(0) - h.mean(0)
-        return (self.W * W).sum() + (self.a * a).sum() + (self.b * b).sum()
+        with torch.autocast(x.device.type, enabled=False):
+            return self.W.flatten() @ W.float().flatten() + self.a @ a.float() + self.b @ b.float()
 
     def _negative(self, x: Tensor, t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         units = self.visible_units
