@@ -196,7 +196,7 @@ def study(row: Row, seeds: int) -> Study:
 
 def compute(rows: list[Row], seeds: int) -> None:
     """Compute rows and write their results; DataError where the data of one are missing."""
-    for row in rows:
+    for row in rows[1:]:
         next(EXPERIMENTS[row.experiment].stages(), None)  # an error now rather than after an hour
     for row in rows:
         path = RESULTS / f"{row.experiment}.json"

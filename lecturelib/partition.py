@@ -102,24 +102,25 @@ def ais(
         raise ValueError("annealed importance sampling is written here for two layers of Bernoulli units")
     if chains < 2 or steps < 1:
         raise ValueError(f"chains is {chains}, steps is {steps}; at least 2 chains and 1 step are needed")
+    units = rbm.visible_units  # those of both layers
     base = torch.zeros_like(rbm.a) if base is None else base.to(rbm.a)
     betas = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     betas = betas if schedule is None else schedule(betas)
     if betas.shape != (steps + 1,) or betas[0] != 0 or betas[-1] != 1 or (betas.diff() < 0).any():
         raise ValueError(f"the schedule has to give {steps + 1} values that rise from 0 to 1 (steps is {steps})")
     betas = betas.tolist()
-    x = torch.bernoulli(base.sigmoid().expand(chains, -1))
+    x = units.sample(base.expand(chains, -1))
     log_w = torch.zeros(chains, dtype=torch.float64, device=rbm.device)
     for number in range(1, steps + 1):
         old, new = betas[number - 1], betas[number]
         t, difference = rbm.to_hidden(x), (new - old) * (x @ (rbm.a - base))
-        both = torch.nn.functional.softplus(new * t) - torch.nn.functional.softplus(old * t)
+        both = units.log_partition(new * t) - units.log_partition(old * t)
         log_w += difference.double() + both.double().sum(1)
-        h = torch.bernoulli((new * t).sigmoid())  # x moves to p_new
-        x = torch.bernoulli(torch.addmm(base + new * (rbm.a - base), h, rbm.W.T, alpha=new).sigmoid())
+        h = units.sample(new * t)  # x moves to p_new
+        x = units.sample(torch.addmm(base + new * (rbm.a - base), h, rbm.W.T, alpha=new))
         if progress is not None:
             progress(number)
-    log_w += torch.nn.functional.softplus(base.double()).sum() + len(rbm.b) * math.log(2)
+    log_w += units.log_partition(base.double()).sum() + len(rbm.b) * math.log(2)
     return _estimate(log_w.cpu())
 
 

@@ -55,8 +55,10 @@ def face_patches(*, each: int = 414, seed: int = 0, split: str = "train") -> Dat
     check_whole(each=each)
     check_whole(0, seed=seed)
     faces = olivetti(split=split)
-    mean, scale = _standard(cut_patches(olivetti(split="train").x, each, 2 * seed))
-    x = cut_patches(faces.x, each, 2 * seed + (split == "test"))
+    x = trained_on = cut_patches(olivetti(split="train").x, each, 2 * seed)
+    mean, scale = _standard(trained_on)
+    if split == "test":
+        x = cut_patches(faces.x, each, 2 * seed + 1)
     return Data(x.sub_(mean).div_(scale), faces.y.repeat_interleave(each), about=face_patches.__doc__)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from lecturelib.data import load
+from lecturelib.experiments.mnist import TRAINED_ON
 from lecturelib.experiments.running import Experiment, Stage
 from lecturelib.models.dbn import DBN
 from lecturelib.models.rbm import RBM
@@ -14,8 +15,6 @@ from lecturelib.models.units import Labelled
 from lecturelib.models.up_down import UpDown
 from lecturelib.runtime import device
 from lecturelib.training import cosine
-
-TRAINED_ON = 50_000
 
 
 @dataclass(frozen=True)

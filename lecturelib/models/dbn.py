@@ -80,10 +80,19 @@ class DBN(Model):
 
         With `sample` the layers between are drawn, from above to below (ancestral sampling), and only x is a mean.
         """
+        return self.way_down(h, sample)[0].view(-1, *self.layers[0].shape)
+
+    def way_down(self, h: Tensor, sample: bool) -> list[Tensor]:
+        """Means of x, then means or, with `sample`, states of each layer up to h: (n, units) -> [(n, ...), ..., h]."""
+        found = [h]
         for number, layer in reversed(list(enumerate(self.layers[:-1]))):
-            t = layer.to_visible(h)
-            h = layer.visible_units.sample(t) if sample and number else layer.visible_units.mean(t)
-        return h.view(-1, *self.layers[0].shape)
+            t = self.to_below(number, found[0])
+            found.insert(0, layer.visible_units.sample(t) if sample and number else layer.visible_units.mean(t))
+        return found
+
+    def to_below(self, number: int, h: Tensor) -> Tensor:
+        """What the hidden layer of RBM `number` sends on the way down: (n, hidden) -> (n, visible)."""
+        return self.layers[number].to_visible(h)
 
     @torch.no_grad()
     def sample(self, n: int, steps: int = 1000, y: Tensor | None = None) -> Tensor:

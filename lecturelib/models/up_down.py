@@ -38,12 +38,9 @@ class UpDown(DBN):
         for rbm in self.layers[:-1]:
             rbm.a.requires_grad_(False)  # the way down has its own
 
-    def down(self, h: Tensor, *, sample: bool = False) -> Tensor:
-        """From the layer below the top RBM to the means of x, by the weights of the way down."""
-        for number, (layer, generate) in reversed(list(enumerate(zip(self.layers[:-1], self.generative, strict=True)))):
-            t = generate(h)
-            h = layer.visible_units.sample(t) if sample and number else layer.visible_units.mean(t)
-        return h.view(-1, *self.layers[0].shape)
+    def to_below(self, number: int, h: Tensor) -> Tensor:
+        """What layer `number` is sent on the way down, by the weights of that way."""
+        return self.generative[number](h)
 
     def loss(self, x: Tensor, y: Tensor | None = None, *_: Tensor) -> dict[str, Tensor]:
         """Cross-entropies of wake and sleep in nats per example, and the top RBM's difference of energies.
@@ -57,11 +54,7 @@ class UpDown(DBN):
                 ups.append(rbm.hidden_units.sample(rbm.to_hidden(ups[-1])))
             seen = self.with_labels(ups[-1], y)
             dreamt = self.top.gibbs(seen, self.k)
-            downs = [self._below(dreamt)]  # from the top
-            for number, (rbm, generate) in reversed(list(enumerate(zip(below, self.generative, strict=True)))):
-                t = generate(downs[-1])
-                downs.append(rbm.visible_units.sample(t) if number else rbm.visible_units.mean(t))
-            downs.reverse()
+            downs = self.way_down(self._below(dreamt), sample=True)
             h, h_k = (self.top.hidden_units.mean(self.top.to_hidden(s).float()) for s in (seen, dreamt))
         torch.clear_autocast_cache()  # older versions of torch keep copies of the weights without gradient
         wake = sum(_surprise(g(h), s) for g, h, s in zip(self.generative, ups[1:], ups[:-1], strict=True))

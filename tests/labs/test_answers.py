@@ -57,6 +57,24 @@ class Lab:
         """(exercise, function that is asked for)."""
         return sorted({(name, f) for name in self.names for _, wrong in self.known.WRONG[name] for f in wrong})
 
+    def pictures_wait_for(self, *own: str) -> None:
+        """Assert that each picture of what is asked for, or of the notebook's `own` functions, waits for it to be written."""
+        asked = {function for _, function in self.functions()} | set(own)
+        for cell in self.notebook.cells:
+            if cell.cell_type == "code" and ("show(" in cell.source or "animate(" in cell.source):
+                assert "alt=" in cell.source, cell.id
+                if any(f"{function}(" in cell.source for function in asked):
+                    assert "with once_written():" in cell.source, cell.id
+
+    def release_hides(self, *solution: str) -> None:
+        """Assert that the release has the spread of the solution, and neither a hidden check nor these parts of it."""
+        released = SOLUTIONS.parent / "labs" / self.name
+        assert (released / outcomes.FILE).read_bytes() == (SOLUTIONS / self.name / outcomes.FILE).read_bytes()
+        text = nbformat.writes(nbformat.read(released / f"{self.name}.ipynb", as_version=4))
+        text += (released / "checks.py").read_text()
+        for secret in ("hidden=True", "_elsewhere", "BEGIN SOLUTION", "A good answer says", *solution):
+            assert secret not in text
+
 
 LABS = [Lab(path.name) for path in sorted(SOLUTIONS.glob("lab*/"))]
 EACH_LAB = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
