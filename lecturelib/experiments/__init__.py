@@ -7,6 +7,7 @@ from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
 from lecturelib.experiments.disentangling import Disentangling
+from lecturelib.experiments.erhan2010 import MnistDepth, MnistDepthDenoising, MnistDepthRBMs, MnistDepthRectified
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
 from lecturelib.experiments.few_labels import (
     Convolutional,
@@ -17,7 +18,7 @@ from lecturelib.experiments.few_labels import (
     UntrainedCode,
 )
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
-from lecturelib.experiments.hinton2006 import PCA, DeepAutoencoder, LinearCode
+from lecturelib.experiments.hinton2006 import PCA, ConjugateAutoencoder, DeepAutoencoder, LinearCode
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
 from lecturelib.experiments.rbm import RBMLikelihood
@@ -50,7 +51,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "curves_logistic_pca6": LinearCode(source="curves", code=6),
     "curves_pca18": PCA(source="curves", code=18),
     "mnist_deep_autoencoder": DeepAutoencoder(),
+    "mnist_deep_conjugate": ConjugateAutoencoder(),
     "mnist_deep_scratch": DeepAutoencoder(pretrain_epochs=0),
+    "mnist_deep_scratch_conjugate": ConjugateAutoencoder(pretrain_epochs=0),
     "mnist_logistic_pca30": LinearCode(),
     "mnist_pca30": PCA(),
     "olivetti_deep_autoencoder": DeepAutoencoder(source="olivetti", sizes=(2000, 1000, 500, 30)),
@@ -61,6 +64,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_denoising": StackedDenoising(),
     "mnist_scratch": PretrainedClassifier(pretrain_steps=0, lr=1e-2),
     "mnist_clusters": DeepClusters(source="mnist"),
+    "mnist_depth_denoising": MnistDepthDenoising(),
+    "mnist_depth_rbm": MnistDepthRBMs(),
+    "mnist_depth_rectified": MnistDepthRectified(),
+    "mnist_depth_scratch": MnistDepth(),
     "mnist_likelihood": MnistLikelihood(),
     "mnist_rbm": RBMLikelihood(),
     "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from lecturelib.data import Data, load
 from lecturelib.data.olivetti import face_patches
 from lecturelib.experiments.running import Experiment, Stage
-from lecturelib.models.autoencoder import CrossEntropy, SquaredError, dense
+from lecturelib.model import Model
+from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, SquaredError, dense
+from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.dbn import unroll
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.rbm import RBM
@@ -134,9 +136,13 @@ class DeepAutoencoder(Codes):
             error = SquaredError() if self.source == "olivetti" else CrossEntropy()
             model = dense(shape, self.sizes[-1], self.sizes[:-1], nn.Sigmoid, error)
         options = {"schedule": cosine(warmup=0.02), "precision": self.precision}
-        yield Stage("autoencoder", model, data, self.epochs * len(data) // self.batch_size, self.batch_size, self.lr,
-                    options)  # fmt: skip
+        yield Stage("autoencoder", self.tuned(model), data, self.epochs * len(data) // self.batch_size,
+                    self.batch_size, self.lr, options)  # fmt: skip
         return self.figures(model.eval())
+
+    def tuned(self, model: Autoencoder) -> Model:
+        """What fine-tuning trains: here the model itself, by Adam."""
+        return model
 
     def layer(self, units: int | tuple[int, ...], hidden: int, number: int) -> tuple[RBM, float]:
         """One RBM, and its learning rate."""
@@ -145,3 +151,16 @@ class DeepAutoencoder(Codes):
         rbm = RBM(units, hidden, visible_units=seen, hidden_units=code, momentum=self.momentum,
                   weight_decay=self.weight_decay)  # fmt: skip
         return rbm.to(device()), self.real_lr if seen or code else self.pretrain_lr
+
+
+@dataclass(frozen=True)
+class ConjugateAutoencoder(DeepAutoencoder):
+    """The same, fine-tuned as in the paper: conjugate gradients, three line searches on each batch of 1,000."""
+
+    epochs: int = 8
+    batch_size: int = 1000
+    searches: int = 3
+    precision: str | None = None
+
+    def tuned(self, model: Autoencoder) -> ConjugateGradients:
+        return ConjugateGradients(model, self.searches)

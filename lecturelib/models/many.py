@@ -74,7 +74,7 @@ class Classifiers(Model):
         x = _for_each(x, self.nets)
         for W, b in zip(self.W[:-1], self.b[:-1], strict=True):
             x = self.activation(torch.baddbmm(b, x, W))
-        return torch.baddbmm(self.b[-1], x, self.W[-1])
+        return torch.baddbmm(self.b[-1], x, self.W[-1]).float()
 
     def errors(self, x: Tensor, y: Tensor) -> Tensor:
         """Cross-entropy of each net and each example in nats: (n, ...), (n,) -> (nets, n)."""
@@ -117,11 +117,11 @@ class _Layers(Model):
 
     def to_hidden(self, x: Tensor) -> Tensor:
         """sigma(x W + b): (nets, n, in) -> (nets, n, out)."""
-        return torch.baddbmm(self.b, x, self.W).sigmoid()
+        return torch.baddbmm(self.b, x, self.W).float().sigmoid()
 
     def to_visible(self, h: Tensor) -> Tensor:
         """sigma(h W^T + a): (nets, n, out) -> (nets, n, in)."""
-        return torch.baddbmm(self.a, h, self.W.transpose(1, 2)).sigmoid()
+        return torch.baddbmm(self.a, h, self.W.transpose(1, 2)).float().sigmoid()
 
     def encode(self, x: Tensor) -> Tensor:
         """(n, ...) shared, or (n, nets, in) -> (n, nets, out): what the next layers are trained on."""
@@ -142,10 +142,11 @@ class RBMs(_Layers):
             h = self.to_hidden(x)
             x_1 = self.to_visible(torch.bernoulli(h))
             h_1 = self.to_hidden(x_1)
-            W = (x_1.transpose(1, 2) @ h_1 - x.transpose(1, 2) @ h) / x.shape[1]
+            # one product, as the difference of two is too fine for bfloat16
+            W = torch.cat([x_1, x], 1).transpose(1, 2) @ torch.cat([h_1, -h], 1) / x.shape[1]
             a, b = (x_1 - x).mean(1, keepdim=True), (h_1 - h).mean(1, keepdim=True)
         error = (x - x_1).square().sum(2).mean()
-        return {"loss": (self.W * W).sum() + (self.a * a).sum() + (self.b * b).sum(), "error": error}
+        return {"loss": (self.W * W.float()).sum() + (self.a * a).sum() + (self.b * b).sum(), "error": error}
 
     def turns(self, lr: float) -> list[Turn]:
         """Gradient descent with momentum."""
@@ -168,5 +169,5 @@ class Denoisers(_Layers):
         """The mean cross-entropy of the clean x, in nats an example, added up over the nets."""
         x = _for_each(x, self.nets)
         h = self.to_hidden(x * (torch.rand_like(x) >= self.masked))
-        logits = torch.baddbmm(self.a, h, self.W.transpose(1, 2))
+        logits = torch.baddbmm(self.a, h, self.W.transpose(1, 2)).float()
         return {"loss": F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum((0, 2)).mean()}

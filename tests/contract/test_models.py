@@ -19,6 +19,7 @@ from lecturelib.model import Model, Turn
 from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoencoder, dense
 from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
+from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
@@ -103,6 +104,7 @@ CASES = [
     Case("dense autoencoder", lambda: dense((1, 8, 8), 16, (64,)), pictures),
     Case("dense autoencoder, cross-entropy", lambda: dense((1, 8, 8), 16, (64,), error=CrossEntropy()), pictures),
     Case("dense autoencoder with labels in the batch", lambda: dense((1, 8, 8), 16, (64,)), labelled_pictures),
+    Case("dense autoencoder, conjugate gradients", lambda: ConjugateGradients(dense((1, 8, 8), 16, (64,))), pictures),
     Case("tied autoencoder", lambda: TiedAutoencoder(64, 32, nn.Sigmoid()), pictures),
     Case("sparse, L1", lambda: Sparse(Autoencoder(
         nn.Sequential(nn.Flatten(), nn.Linear(64, 80), nn.ReLU()),

@@ -1,14 +1,25 @@
 """The experiments of Hinton and Salakhutdinov (2006) on small data: what they train, and what their figure is."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from sklearn.decomposition import PCA as Reference
 
+import lecturelib
 from lecturelib.data import Data
 from lecturelib.experiments import EXPERIMENTS, hinton2006, run
-from lecturelib.experiments.hinton2006 import PCA, TEST, TRAIN, DeepAutoencoder, LinearCode, squared_error
+from lecturelib.experiments.hinton2006 import (
+    PCA,
+    TEST,
+    TRAIN,
+    ConjugateAutoencoder,
+    DeepAutoencoder,
+    LinearCode,
+    squared_error,
+)
+from lecturelib.models.autoencoder import dense
+from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.rbm import RBM
 from lecturelib.models.units import Gaussian
 
@@ -95,6 +106,33 @@ def test_patches_of_faces_have_gaussian_pixels():
     assert isinstance(outcome.models["rbm0"].visible_units, Gaussian)
     assert outcome.models["autoencoder"](SMALL.data("test").x).min() < 0
     assert outcome.figures[TEST] < run(PCA(source="olivetti", code=1), progress=False).figures[TEST]
+
+
+def test_as_many_line_searches_as_dimensions_minimise_a_quadratic():
+    x = torch.randn(200, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    model = dense((1, 2, 2), 1)
+    for p in [*model.encoder.parameters(), model.decoder[0][0].weight]:
+        p.requires_grad_(False)  # what is left, the last biases, has a quadratic loss
+    before = model.loss(x)["loss"].item()
+    least = (x - model(x)).flatten(1).var(0, correction=0).sum().item()
+    with pytest.raises(ValueError, match="at least one line search"):
+        ConjugateGradients(model, 0)
+    lecturelib.fit(ConjugateGradients(model, 4), Data(x), 1, batch_size=200, progress=False)
+    assert before > least + 0.1
+    assert model.loss(x)["loss"].item() == pytest.approx(least, abs=1e-5)
+
+
+def test_line_searches_fine_tune_what_rbms_began(tmp_path):
+    settings = asdict(SMALL) | {"epochs": 4, "batch_size": 100}
+    experiment = ConjugateAutoencoder(**settings)
+    outcome = run(experiment, tmp_path / "run", progress=False)
+    losses = outcome.histories["autoencoder"]["loss"]
+    assert len(losses) == 12
+    assert losses[-1] < losses[0] - 0.5
+    hardly = run(replace(SMALL, epochs=1, batch_size=300, lr=1e-7), progress=False)
+    assert outcome.figures[TEST] < 0.9 * hardly.figures[TEST]
+    again = run(experiment, tmp_path / "run", progress=False)  # from what it kept
+    assert again.figures == pytest.approx(outcome.figures)
 
 
 def test_every_row_of_the_paper_has_its_sizes():
