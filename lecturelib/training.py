@@ -99,7 +99,8 @@ def train(
     if checkpoint is not None and Path(f"{checkpoint}.json").exists():
         state.resume(checkpoint)
     # a measurement may turn out otherwise another time: a resumed run goes on as it began
-    dtype = state.dtype or runtime.autocast_dtype(precision, model.device) or torch.float32
+    device = model.device  # asked once: it takes a walk over the modules
+    dtype = state.dtype or runtime.autocast_dtype(precision, device) or torch.float32
     state.dtype, first = dtype, state.step
 
     batches = data.batches(batch_size, seed=runtime.shifted(seed), start=first * accumulate)
@@ -110,14 +111,14 @@ def train(
                 model.train()
             if schedule is not None:
                 _set_lr(optimizers, base_lr, schedule(number / steps))
-            micro = [runtime.to_device(b, model.device) for b in islice(batches, accumulate)]
+            micro = [runtime.to_device(b, device) for b in islice(batches, accumulate)]
             losses = {}
             for turn in turns:
                 if number % turn.every:
                     continue
-                logged = _gradients(model, turn, losses_of[turn.name], micro, dtype)
+                logged = _gradients(model, turn, losses_of[turn.name], micro, device.type, dtype)
                 unchecked.append((number, turn, logged))
-                if model.device.type == "cpu" or number % CHECK_EVERY == 0:
+                if device.type == "cpu" or number % CHECK_EVERY == 0:
                     _check_finite(model, unchecked)
                 if clip is not None:
                     clip_grad_norm_(turn.parameters, clip)
@@ -164,7 +165,7 @@ def fit(model: Model, data: Data, steps: int, *, progress: bool = True, **option
     return history
 
 
-def _gradients(model: Model, turn: Turn, loss, micro: list[tuple], dtype: torch.dtype) -> dict[str, Tensor]:
+def _gradients(model: Model, turn: Turn, loss, micro: list[tuple], kind: str, dtype: torch.dtype) -> dict[str, Tensor]:
     others = set() if turn.player is None else set(model.buffers()) - set(turn.player.buffers())
     kept = [(buffer, buffer.clone()) for buffer in others]
     mine = [p for p in turn.parameters if p.requires_grad]
@@ -172,7 +173,7 @@ def _gradients(model: Model, turn: Turn, loss, micro: list[tuple], dtype: torch.
     sums: dict[str, Tensor] = {}
     try:
         for batch in micro:
-            with torch.autocast(model.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            with torch.autocast(kind, dtype=dtype, enabled=dtype != torch.float32):
                 parts = loss(*batch)
             _check_form(model, turn, parts)
             # only this player's gradients: the other players need no freezing
