@@ -2,7 +2,8 @@
 
 Erhan, Bengio, Courville, Manzagol, Vincent, Bengio (2010), "Why does unsupervised pre-training help deep learning?",
 JMLR 11, figure 1. The last 10,000 of the 60,000 training digits are the validation part, by which the learning rates
-were chosen. The nets of a depth differ in their first weights and share the order of the batches.
+were chosen in runs of 5 epochs with 2 nets each. The nets of a depth differ in their first weights and share the order
+of the batches.
 """
 
 from collections.abc import Generator
@@ -31,8 +32,8 @@ class MnistDepth(Experiment):
     depths: tuple[int, ...] = (1, 2, 3, 4, 5)
     width: int = 400
     batch_size: int = 50
-    steps: int = 20_000  # 1,000 an epoch
-    rates: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)  # by depth
+    steps: int = 15_000  # 1,000 an epoch
+    rates: tuple[float, ...] = (3.0, 5.0, 3.0, 10.0, 10.0)  # by depth
     precision: str | None = "auto"
 
     def layers(self, data: Data) -> Generator[Stage, None, list]:
@@ -67,6 +68,7 @@ class MnistDepth(Experiment):
 class MnistDepthRBMs(MnistDepth):
     """The same nets and training, from the weights of RBMs that were trained by CD-1."""
 
+    rates: tuple[float, ...] = (3.0, 3.0, 3.0, 3.0, 3.0)
     pretrain_steps: int = 5000  # of each layer, 500 an epoch
     pretrain_lr: float = 0.1
 
@@ -88,7 +90,7 @@ class MnistDepthRBMs(MnistDepth):
 class MnistDepthDenoising(MnistDepthRBMs):
     """The same again, from the weights of denoising autoencoders with tied weights."""
 
-    pretrain_lr: float = 1e-3  # of Adam
+    pretrain_lr: float = 2e-3  # of Adam
 
     def layer(self, number: int) -> Denoisers:
         return Denoisers(self.nets, self.width if number else 784, self.width)
