@@ -41,8 +41,8 @@ class Row:
 DEEP = "Adam with a learning rate that falls as a cosine instead of conjugate gradients; bfloat16"
 FEWER = "10 epochs of pretraining a layer instead of 50"
 DRAWN = (
-    "the curves are drawn anew, the width of their line chosen so that PCA with 18 components comes near the paper's "
-    "figure: compare the rows with one another"
+    "the curves are drawn anew, the width of their line and their margin chosen so that PCA with 18 components and "
+    "logistic PCA with 6 come near the paper's figures"
 )
 DEPTH = [
     ("mnist_depth_scratch", "sigmoid nets of 3 layers of 400 units by gradient descent, from scratch",

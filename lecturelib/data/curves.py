@@ -9,8 +9,8 @@ from lecturelib.data.tensors import Data
 
 NAMES = ("start across", "start down", "middle across", "middle down", "end across", "end down")
 SIZE = 28
-SOFTNESS = 1.4  # pixels, standard deviation of the line's profile: 18 components of PCA leave about what theirs do
-MARGIN = 0.18  # the points keep away from the edges, the curve bends beyond them
+WIDTH = 1.5  # pixels; its edges are anti-aliased
+MARGIN = 0.265  # the points keep away from the edges, the curve bends beyond them
 PIECES = 16  # straight ones that a curve is drawn as
 
 
@@ -19,8 +19,9 @@ def curves(*, n: int = 20_000, seed: int = 0, split: str = "train") -> Data:
 
     The factors are three points, evenly at random, in the order of the curve: the middle one lies across from the
     longest side, and the start is left of the end. The curve is the parabola that is at them at times 0, 1/2 and 1.
-    Drawn in the manner of Hinton and Salakhutdinov (2006), Science 313, who do not say how theirs were drawn;
-    the width of the line was chosen so that 18 principal components leave about the error that theirs do.
+    Drawn in the manner of Hinton and Salakhutdinov (2006), Science 313, who do not say how theirs were drawn; the
+    width of the line and the margin were chosen so that PCA with 18 numbers and logistic PCA with 6 leave about the
+    errors that theirs do.
     The same seed gives the same pictures. DataError for bad options.
     """
     drawn = chunks(n, seed, split)
@@ -45,7 +46,7 @@ def draw_curves(factors: Tensor) -> Tensor:
         share = (out @ along[:, :, None])[:, :, 0] / along.square().sum(1, keepdim=True).clamp(min=1e-9)
         off = out - share.clamp(0, 1)[:, :, None] * along[:, None]
         nearest = torch.minimum(nearest, off.square().sum(2))
-    return (-nearest / (2 * SOFTNESS**2)).exp().view(-1, 1, SIZE, SIZE)
+    return (WIDTH / 2 + 0.5 - nearest.sqrt()).clamp(0, 1).view(-1, 1, SIZE, SIZE)
 
 
 def _ordered(points: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lecturelib.data import DataError, load
-from lecturelib.data.curves import MARGIN, SIZE, draw_curves
+from lecturelib.data.curves import MARGIN, SIZE, WIDTH, draw_curves
 from lecturelib.data.olivetti import cut_patches, face_patches, olivetti
 
 
@@ -30,7 +30,7 @@ def test_the_curve_goes_through_its_points_and_stays_in_the_picture():
     pixels = points.floor().long()  # a centre at most 0.71 pixels away
     for point in pixels.unbind(1):
         ink = data.x[torch.arange(500), 0, point[:, 1], point[:, 0]]
-        assert ink.min() > math.exp(-0.5 / 1.4**2 / 2) - 1e-4
+        assert ink.min() > WIDTH / 2 + 0.5 - 0.5**0.5 - 1e-4
     border = torch.cat([data.x[:, 0, 0], data.x[:, 0, -1], data.x[:, 0, :, 0], data.x[:, 0, :, -1]], 1)
     assert border.max() < 0.5
 
@@ -52,7 +52,7 @@ def test_a_straight_curve_is_a_straight_line():
     inner = level[:, 8:20]
     torch.testing.assert_close(inner, inner[:, :1].expand_as(inner), atol=1e-5, rtol=0)
     away = torch.arange(SIZE) + 0.5 - SIZE / 2
-    torch.testing.assert_close(inner[:, 0], (-away.square() / (2 * 1.4**2)).exp(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(inner[:, 0], (WIDTH / 2 + 0.5 - away.abs()).clamp(0, 1), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("factors", [torch.rand(3, 4), torch.rand(3, 6) + 1, torch.full((3, 6), torch.nan)])
