@@ -24,7 +24,7 @@ ARMS = {
 }
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#999999")  # of Okabe and Ito, which colour-blind readers tell apart
 MARKS = "<!-- depth: begin -->", "<!-- depth: end -->"
-BROKEN = 10.0  # per cent: a net with more is drawn above the axis
+BROKEN = 10.0  # per cent: a net with more has failed to learn, and is counted apart
 
 
 def errors(folder: Path = RESULTS) -> dict[str, dict[int, list[float]]]:
@@ -42,7 +42,7 @@ def errors(folder: Path = RESULTS) -> dict[str, dict[int, list[float]]]:
 
 
 def table(found: dict[str, dict[int, list[float]]]) -> str:
-    """Median and middle half of the nets, by arm and depth, in Markdown; how many failed is said too."""
+    """Median and middle half of the nets that learned, by arm and depth, in Markdown, and how many did not."""
     depths = sorted({depth for arm in found.values() for depth in arm})
     lines = ["| test error in % | " + " | ".join(f"depth {depth}" for depth in depths) + " | nets |"]
     lines.append("|---" * (len(depths) + 2) + "|")
@@ -52,28 +52,36 @@ def table(found: dict[str, dict[int, list[float]]]) -> str:
     return "\n".join(lines)
 
 
+def learned(values: list[float]) -> list[float]:
+    """The errors of the nets that learned anything."""
+    return [value for value in values if value <= BROKEN]
+
+
 def _middle(values: list[float]) -> str:
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    failed = sum(value > BROKEN for value in values)
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})" + (f", {failed} above {BROKEN:.0f}" if failed else "")
+    good = learned(values)
+    failed = f"{len(values) - len(good)} of {len(values)} failed" if len(good) < len(values) else ""
+    if not good:
+        return failed
+    low, middle, high = np.quantile(good, (0.25, 0.5, 0.75))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})" + (f", {failed}" if failed else "")
 
 
 def picture(found: dict[str, dict[int, list[float]]]) -> Figure:
-    """A box for each arm at each depth; how many nets lie above the axis is written there."""
+    """A box of the nets that learned for each arm at each depth; how many failed is written above it."""
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    seen = [value for arm in found.values() for values in arm.values() for value in values if value <= BROKEN]
-    top = max(seen) + 0.2
+    good = [value for arm in found.values() for values in arm.values() for value in learned(values)]
+    top = max(good) + 0.4
     for number, ((what, arm), colour) in enumerate(zip(found.items(), COLOURS, strict=False)):
         places = [depth + 0.2 * (number - (len(found) - 1) / 2) for depth in sorted(arm)]
-        axis.boxplot([arm[depth] for depth in sorted(arm)], positions=places, widths=0.16, patch_artist=True,
+        axis.boxplot([learned(arm[depth]) for depth in sorted(arm)], positions=places, widths=0.16, patch_artist=True,
                      label=what, boxprops={"facecolor": colour, "alpha": 0.6},
                      medianprops={"color": "black"}, flierprops={"marker": ".", "markersize": 4})  # fmt: skip
         for depth, place in zip(sorted(arm), places, strict=True):
-            above = sum(value > top for value in arm[depth])
-            if above:
-                axis.annotate(f"{above} of\n{len(arm[depth])} ↑", (place, top), ha="center", va="top", fontsize=8,
-                              color=colour)  # fmt: skip
-    axis.set(ylim=(min(seen) - 0.1, top), xlabel="hidden layers", ylabel="test error in %", xticks=range(1, 6))
+            failed = len(arm[depth]) - len(learned(arm[depth]))
+            if failed:
+                axis.text(place, top - 0.03, f"{failed} of {len(arm[depth])}\nfailed", ha="center", va="top", fontsize=8,
+                          color=colour)  # fmt: skip
+    axis.set(ylim=(min(good) - 0.1, top), xlabel="hidden layers", ylabel="test error in %", xticks=range(1, 6))
     axis.set_xticklabels(range(1, 6))
     axis.legend(fontsize=8, loc="upper left")
     axis.grid(axis="y", alpha=0.3)

@@ -15,14 +15,18 @@ import lecturelib
 from lecturelib import models
 from lecturelib.checkpoint import load_model, save_model
 from lecturelib.data.tensors import Data
+from lecturelib.games import R1, LeastSquares
+from lecturelib.layers import mlp
 from lecturelib.model import Model, Turn
 from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoencoder, dense
 from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
+from lecturelib.models.dcgan import Discriminator, Generator
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
+from lecturelib.models.gan import GAN
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
@@ -153,6 +157,10 @@ CASES = [
         (1, 8, 8), 64, visible_units=GaussianUnits(), sparsity=0.2, momentum=0.9), pictures, 0.8, True, "error"),
     Case("DBN fine-tuned up and down", lambda: UpDown([RBM((1, 8, 8), 32), RBM(
         42, 32, visible_units=Labelled(10))], 10), labelled_pictures, 0.8, True),
+    Case("GAN", lambda: GAN(nn.Sequential(mlp((4, 32, 64)), nn.Sigmoid(), nn.Unflatten(1, (1, 8, 8))), nn.Sequential(
+        nn.Flatten(), mlp((64, 64, 1))), noise=4), pictures, 0.8, True),
+    Case("GAN with DCGAN's networks, R1 now and then", lambda: GAN(Generator((1, 8, 8), 4, (16,)), Discriminator(
+        (1, 8, 8), (16,)), LeastSquares(), noise=4, penalty=R1(0.1), lazy=4), labelled_pictures, 0.8, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),

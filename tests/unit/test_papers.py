@@ -114,7 +114,8 @@ def test_committed_results_are_of_the_experiments_as_they_are(papers):
         assert path.stem in {row.experiment for row in papers.ROWS}
 
 
-def test_what_is_missing_is_said_in_one_line(papers, monkeypatch, capsys):
+def test_what_is_missing_is_said_in_one_line(papers, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     def load(name, split="train"):
         raise DataError("mnist is not here")
 

@@ -34,14 +34,14 @@ def test_the_table_has_medians_quartiles_and_failures(depth, results):
     assert found == {"sigmoid, from RBMs": {1: [1, 2, 3, 4, 5], 2: [1.5, 90, 1.5, 1.5, 1.7]}}
     lines = depth.table(found).splitlines()
     assert lines[0] == "| test error in % | depth 1 | depth 2 | nets |"
-    assert lines[2] == "| sigmoid, from RBMs | 3.00 (2.00 to 4.00) | 1.50 (1.50 to 1.70), 1 above 10 | 5 |"
+    assert lines[2] == "| sigmoid, from RBMs | 3.00 (2.00 to 4.00) | 1.50 (1.50 to 1.55), 1 of 5 failed | 5 |"
     assert {line.count("|") for line in lines} == {5}
 
 
-def test_a_net_above_the_axis_is_counted_there(depth, results):
+def test_nets_that_failed_are_counted_above_the_box(depth, results):
     axis = depth.picture(depth.errors(results)).axes[0]
     assert axis.get_ylim()[1] < 10
-    assert [text.get_text() for text in axis.texts] == ["1 of\n5 ↑"]
+    assert [text.get_text() for text in axis.texts] == ["1 of 5\nfailed"]
 
 
 def test_every_arm_is_a_row_of_the_papers(depth):

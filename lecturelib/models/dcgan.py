@@ -1,0 +1,121 @@
+"""The networks of DCGAN: deep convolutional generators and discriminators, each of whose guidelines can be left out.
+
+    gan = GAN(generator((1, 32, 32)), discriminator((1, 32, 32)), noise=100)
+    fit(gan, data, steps=2000, batch_size=64, lr=2e-4)
+
+Radford, Metz, Chintala (2016), "Unsupervised representation learning with deep convolutional generative adversarial
+networks", arXiv 1511.06434, section 3. Pictures are in [0, 1]: the generator's tanh is moved there, and the
+discriminator moves them back to [-1, 1].
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lecturelib.models.convolutional import Block, strided, transposed
+
+
+class Generator(nn.Module):
+    """z (n, noise), and conditions (n, ...) beside it, -> pictures (n, *shape) in [0, 1].
+
+    A linear layer makes a map of height/2^k x width/2^k with the first number of channels, and k blocks double its
+    sides. ValueError where the sides cannot be halved so often.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],  # of one picture: channels, height, width
+        noise: int = 100,
+        channels: Sequence[int] = (128, 64),  # before each block
+        *,
+        up: Block = transposed,  # guideline 1: fractionally strided convolutions
+        norm: bool = True,  # guideline 2: batch normalisation
+        hidden: int | None = None,  # guideline 3: None for no hidden layer that is fully connected
+        activation: Callable[[], nn.Module] = nn.ReLU,  # guideline 4
+        output: Callable[[], nn.Module] = nn.Tanh,  # guideline 4; its range is taken to be [-1, 1]
+        spread: float | None = 0.02,  # standard deviation of the first weights; None: torch's own
+    ):
+        super().__init__()
+        height, width = halved(shape, len(channels))
+        self.start = (channels[0], height, width)
+        size, between = channels[0] * height * width, [] if hidden is None else [nn.Linear(noise, hidden), activation()]
+        self.project = nn.Sequential(*between, nn.Linear(noise if hidden is None else hidden, size))
+        blocks: list[nn.Module] = [*_normed(channels[0], norm), activation()]
+        for channels_in, channels_out in pairwise(channels):
+            blocks += [up(channels_in, channels_out), *_normed(channels_out, norm), activation()]
+        self.blocks = nn.Sequential(*blocks, up(channels[-1], shape[0]), output())
+        begin(self, spread)
+
+    def forward(self, z: Tensor, *condition: Tensor) -> Tensor:
+        """Pictures of noise."""
+        z = torch.cat([z, *(part.flatten(1).to(z) for part in condition)], 1)
+        return (self.blocks(self.project(z).view(-1, *self.start)) + 1) / 2
+
+
+class Discriminator(nn.Module):
+    """Pictures (n, *shape) in [0, 1], with maps of conditions (n, k) as further channels, -> logits (n,).
+
+    k blocks halve the sides, a linear layer makes one number of what is left. `features` is what it looks at.
+    ValueError where the sides cannot be halved so often.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        channels: Sequence[int] = (64, 128),  # after each block
+        *,
+        conditions: int = 0,  # entries of a condition
+        down: Block = strided,  # guideline 1: strided convolutions, no pooling
+        norm: bool = True,  # guideline 2: batch normalisation, but not in the first layer
+        hidden: int | None = None,  # guideline 3: None for no hidden layer that is fully connected
+        activation: Callable[[], nn.Module] = lambda: nn.LeakyReLU(0.2),  # guideline 5
+        spread: float | None = 0.02,
+    ):
+        super().__init__()
+        height, width = halved(shape, len(channels))
+        blocks: list[nn.Module] = []
+        for number, (channels_in, channels_out) in enumerate(pairwise([shape[0] + conditions, *channels])):
+            blocks += [down(channels_in, channels_out), *_normed(channels_out, norm and number > 0), activation()]
+        self.blocks, size = nn.Sequential(*blocks, nn.Flatten()), channels[-1] * height * width
+        between = [] if hidden is None else [nn.Linear(size, hidden), activation()]
+        self.score = nn.Sequential(*between, nn.Linear(size if hidden is None else hidden, 1))
+        begin(self, spread)
+
+    def features(self, x: Tensor, *condition: Tensor) -> Tensor:
+        """The last map, flat: (n, *shape) -> (n, features)."""
+        maps = [part.flatten(1).to(x)[:, :, None, None].expand(-1, -1, *x.shape[2:]) for part in condition]
+        return self.blocks(torch.cat([2 * x - 1, *maps], 1))
+
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        """Logits of being real."""
+        return self.score(self.features(x, *condition))[:, 0]
+
+
+def halved(shape: tuple[int, int, int], times: int) -> tuple[int, int]:
+    """Height and width after so many halvings; ValueError where they are not whole."""
+    if not times or any(side % 2**times for side in shape[1:]):
+        raise ValueError(f"pictures of {shape[1]} x {shape[2]} cannot be halved {times} times: give one number of "
+                         f"channels for each halving, and sides that are multiples of 2^{times}")  # fmt: skip
+    return shape[1] // 2**times, shape[2] // 2**times
+
+
+@torch.no_grad()
+def begin(network: nn.Module, spread: float | None) -> None:
+    """Weights from N(0, spread^2) and no biases, those of batch normalisation from N(1, spread^2); None leaves all."""
+    if spread is None:
+        return
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            module.weight.normal_(0, spread)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.normal_(1, spread)
+        else:
+            continue
+        if module.bias is not None:
+            module.bias.zero_()
+
+
+def _normed(channels: int, norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] if norm else []
