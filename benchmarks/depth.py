@@ -79,8 +79,8 @@ def picture(found: dict[str, dict[int, list[float]]]) -> Figure:
         for depth, place in zip(sorted(arm), places, strict=True):
             failed = len(arm[depth]) - len(learned(arm[depth]))
             if failed:
-                axis.text(place, top - 0.03, f"{failed} of {len(arm[depth])}\nfailed", ha="center", va="top", fontsize=8,
-                          color=colour)  # fmt: skip
+                axis.text(place, top - 0.03, f"{failed} of {len(arm[depth])}\nfailed", ha="center", va="top",
+                          fontsize=8, color=colour)  # fmt: skip
     axis.set(ylim=(min(good) - 0.1, top), xlabel="hidden layers", ylabel="test error in %", xticks=range(1, 6))
     axis.set_xticklabels(range(1, 6))
     axis.legend(fontsize=8, loc="upper left")
