@@ -110,12 +110,14 @@ class VAE(Model):
         """
         if k < 1:
             raise ValueError(f"k is {k}; at least 1 is needed")
-        rows = []
-        for part in x.split(max(1, chunk // k)):
+        found = x.new_empty(len(x))  # many small results, each kept alone, would lie where large ones were freed
+        size = max(1, chunk // k)
+        for first in range(0, len(x), size):
+            part = x[first : first + size]
             most = max(1, chunk // len(part))
             draws = [self.log_weights(part, min(most, k - done)) for done in range(0, k, most)]
-            rows.append(torch.cat(draws).logsumexp(0) - log(k))
-        return torch.cat(rows)
+            found[first : first + size] = torch.cat(draws).logsumexp(0) - log(k)
+        return found
 
     @torch.no_grad()
     def sample(self, n: int, *_: Tensor, temperature: float = 1.0, noise: bool = False) -> Tensor:
