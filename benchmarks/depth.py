@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from papers import README, RESULTS, between
 
 from lecturelib import record
+from lecturelib.show import plots
 
 ARMS = {
     "mnist_depth_scratch": "sigmoid, from scratch",
@@ -22,7 +23,6 @@ ARMS = {
     "mnist_depth_denoising": "sigmoid, from denoising autoencoders",
     "mnist_depth_rectified": "ReLU, He et al. 2015, Adam",
 }
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#999999")  # of Okabe and Ito, which colour-blind readers tell apart
 MARKS = "<!-- depth: begin -->", "<!-- depth: end -->"
 BROKEN = 10.0  # per cent: a net with more has failed to learn, and is counted apart
 
@@ -71,7 +71,7 @@ def picture(found: dict[str, dict[int, list[float]]]) -> Figure:
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     good = [value for arm in found.values() for values in arm.values() for value in learned(values)]
     top = max(good) + 0.4
-    for number, ((what, arm), colour) in enumerate(zip(found.items(), COLOURS, strict=False)):
+    for number, ((what, arm), colour) in enumerate(zip(found.items(), plots.COLOURS, strict=False)):
         places = [depth + 0.2 * (number - (len(found) - 1) / 2) for depth in sorted(arm)]
         axis.boxplot([learned(arm[depth]) for depth in sorted(arm)], positions=places, widths=0.16, patch_artist=True,
                      label=what, boxprops={"facecolor": colour, "alpha": 0.6},

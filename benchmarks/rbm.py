@@ -5,8 +5,8 @@
 Both: 784 + 500 units, batches of 100, the same drawn digits, the same learning rate. scikit-learn trains by
 persistent chains (stochastic maximum likelihood), one a batch element; `RBM(chains=100)` does the same, and CD-1 starts
 at the data. Run it alone and without OMP_WAIT_POLICY=passive, under which two threads wait for one another.
-Quality: the mean log-probability of other digits by annealed importance sampling after the timed epochs. For the
-persistent chains it is to be the same as the peer's but for the noise of a seed; only then the ratio counts.
+Quality: the mean log-probability of other digits by annealed importance sampling after the timed epochs; a ratio counts
+where it is no worse than the peer's.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lecturelib.data import load
 from lecturelib.experiments.mnist import TRAINED_ON
-from lecturelib.experiments.running import Experiment, Stage
+from lecturelib.experiments.running import Experiment, Stage, greedy
 from lecturelib.models.dbn import DBN
 from lecturelib.models.rbm import RBM
 from lecturelib.models.units import Labelled
@@ -45,13 +45,9 @@ class GenerativeClassifier(Experiment):
             rbms.append(RBM(shape, size, **shared).to(device()))
             shape = size
         rbms.append(RBM(sizes[-1] + 10, top, visible_units=Labelled(10), **shared).to(device()))
-        dbn, below = DBN(rbms, 10), data.only("x")
-        for number, rbm in enumerate(rbms):
-            if rbm is dbn.top:
-                below = dbn.to_top(data)
-            yield Stage(f"layer{number}", rbm, below, self.greedy_steps, self.batch_size, self.greedy_lr, options)
-            if number < len(sizes):
-                below = below.map(rbm.encode)
+        dbn, how = DBN(rbms, 10), (self.greedy_steps, self.batch_size, self.greedy_lr, options)
+        yield from greedy(rbms[:-1], data.only("x"), *how)
+        yield Stage(f"layer{len(sizes)}", dbn.top, dbn.to_top(data), *how)
         parts = {"training": data, "validation": validation, "test": load("mnist", split="test").to(device())}
         figures = {f"{name} error in %, before fine-tuning": error(dbn, part) for name, part in parts.items()}
         model = UpDown(rbms, 10, self.k)

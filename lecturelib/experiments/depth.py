@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lecturelib.data import Data, load
-from lecturelib.experiments.running import Experiment, Stage
+from lecturelib.experiments.running import Experiment, Stage, greedy
 from lecturelib.models.many import Classifiers, Denoisers, RBMs, he
 from lecturelib.runtime import choose, device
 from lecturelib.runtime import seed as set_seed
@@ -113,12 +113,8 @@ class SigmoidPretrained(SigmoidFromScratch):
         return RBMs(self.nets, self.width if number else self.pixels, self.width)
 
     def layers(self) -> Generator[Stage, None, list]:
-        data, layers = self.digits(self.unlabelled).only("x"), []
-        for number in range(max(self.depths)):
-            layers.append(self.layer(number))
-            yield Stage(f"layer{number}", layers[-1], data, self.pretraining, 100, self.pretraining_rate)
-            data = data.map(layers[-1].encode)
-        return layers
+        data, layers = self.digits(self.unlabelled).only("x"), map(self.layer, range(max(self.depths)))
+        return (yield from greedy(layers, data, self.pretraining, 100, self.pretraining_rate))
 
 
 @dataclass(frozen=True)

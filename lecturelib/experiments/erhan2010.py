@@ -14,7 +14,7 @@ import torch
 
 from lecturelib.data import Data, load
 from lecturelib.experiments.mnist import TRAINED_ON
-from lecturelib.experiments.running import Experiment, Stage
+from lecturelib.experiments.running import Experiment, Stage, greedy
 from lecturelib.models.many import Classifiers, Denoisers, RBMs, he
 from lecturelib.runtime import device
 from lecturelib.training import cosine
@@ -78,12 +78,8 @@ class MnistDepthRBMs(MnistDepth):
 
     def layers(self, data: Data) -> Generator[Stage, None, list]:
         options = {"schedule": cosine(warmup=0.02), "precision": self.precision}
-        layers, below = [], data
-        for number in range(max(self.depths)):
-            layers.append(self.layer(number).to(device()))
-            yield Stage(f"layer{number}", layers[-1], below, self.pretrain_steps, 100, self.pretrain_lr, options)
-            below = below.map(layers[-1].encode)
-        return layers
+        layers = map(self.layer, range(max(self.depths)))
+        return (yield from greedy(layers, data, self.pretrain_steps, 100, self.pretrain_lr, options))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lecturelib.data import Data, load
-from lecturelib.experiments.running import Experiment, Stage
+from lecturelib.experiments.running import Experiment, Stage, greedy
 from lecturelib.model import Model
 from lecturelib.models.autoencoder import CrossEntropy, TiedAutoencoder
 from lecturelib.models.rbm import RBM
@@ -41,15 +41,11 @@ class PretrainedClassifier(Experiment):
         whole = load("mnist").to(device())
         data, validation = whole.subset(slice(TRAINED_ON)), whole.subset(slice(TRAINED_ON, None))
         options = {"schedule": cosine(warmup=0.05), "precision": self.precision}
-        layers, below = [], data.only("x")
-        for number, (units, code) in enumerate(pairwise((784, *self.sizes))):
-            layer = self.layer(units, code).to(device())
-            if self.pretrain_steps:
-                yield Stage(f"layer{number}", layer, below, self.pretrain_steps, self.batch_size, self.pretrain_lr,
-                            options)  # fmt: skip
-            layers.append(layer)
-            below = below.map(layer.encode)
-        model = SoftmaxClassifier(Stack(layers), self.sizes[-1])
+        layers = (self.layer(units, code).to(device()) for units, code in pairwise((784, *self.sizes)))
+        if self.pretrain_steps:
+            layers = yield from greedy(
+                layers, data.only("x"), self.pretrain_steps, self.batch_size, self.pretrain_lr, options)  # fmt: skip
+        model = SoftmaxClassifier(Stack(list(layers)), self.sizes[-1])
         yield Stage("classifier", model, data, self.steps, self.batch_size, self.lr, options)
         parts: dict[str, Data] = {"training": data, "validation": validation, "test": load("mnist", split="test")}
         return {f"{name} error in %": 100 * (1 - model.accuracy(part)) for name, part in parts.items()}

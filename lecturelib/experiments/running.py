@@ -8,7 +8,7 @@ returns the figures. So every experiment is resumable, recorded and run by one f
 """
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
@@ -54,6 +54,24 @@ class Experiment:
         """One line: what its class says of it, and the settings that are not the class's own."""
         changed = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) != f.default]
         return " ".join([type(self).__doc__.splitlines()[0], *([f"[{', '.join(changed)}]"] if changed else [])])
+
+
+def greedy(
+    layers: Iterable[Model],  # from the bottom up; each is asked for when it is its turn
+    data: Data,
+    steps: int,
+    batch_size: int,
+    lr: float,
+    options: Mapping | None = None,
+) -> Generator[Stage, None, list]:
+    """A stage for each layer, on what the layers below make of data.x; returns the layers."""
+    done: list[Model] = []
+    for number, layer in enumerate(layers):
+        if done:
+            data = data.map(done[-1].encode)
+        yield Stage(f"layer{number}", layer, data, steps, batch_size, lr, options or {})
+        done.append(layer)
+    return done
 
 
 @dataclass(frozen=True)

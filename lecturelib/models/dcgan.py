@@ -1,6 +1,6 @@
 """The networks of DCGAN: deep convolutional generators and discriminators, each of whose guidelines can be left out.
 
-    gan = GAN(generator((1, 32, 32)), discriminator((1, 32, 32)), noise=100)
+    gan = GAN(Generator((1, 32, 32)), Discriminator((1, 32, 32)), noise=100)
     fit(gan, data, steps=2000, batch_size=64, lr=2e-4)
 
 Radford, Metz, Chintala (2016), "Unsupervised representation learning with deep convolutional generative adversarial
@@ -18,7 +18,7 @@ from lecturelib.models.convolutional import Block, strided, transposed
 
 
 class Generator(nn.Module):
-    """z (n, noise), and conditions (n, ...) beside it, -> pictures (n, *shape) in [0, 1].
+    """z, and conditions (n, k) beside it, `noise` entries together, -> pictures (n, *shape) in [0, 1].
 
     A linear layer makes a map of height/2^k x width/2^k with the first number of channels, and k blocks double its
     sides. ValueError where the sides cannot be halved so often.

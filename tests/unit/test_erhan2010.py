@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_mnist import put_small_mnist
 
-from lecturelib.data import Data
 from lecturelib.experiments import erhan2010, run
 from lecturelib.experiments.erhan2010 import MnistDepth, MnistDepthDenoising, MnistDepthRBMs, MnistDepthRectified
 from lecturelib.models.many import Denoisers, RBMs
@@ -15,16 +15,7 @@ SMALL = {"nets": 3, "depths": (1, 3), "width": 20, "batch_size": 20, "steps": 30
 
 @pytest.fixture(autouse=True)
 def small_mnist(monkeypatch):
-    """Ten pictures, one a class, with noise: 120 to train on, 80 to choose by, 100 to test."""
-    rng = torch.Generator().manual_seed(0)
-    kinds = torch.rand(10, 1, 28, 28, generator=rng).round()
-
-    def load(name: str, split: str = "train") -> Data:
-        y = torch.arange(200 if split == "train" else 100) % 10
-        return Data((kinds[y] - 0.3 * torch.rand(len(y), 1, 28, 28, generator=rng)).abs(), y)
-
-    monkeypatch.setattr(erhan2010, "load", load)
-    monkeypatch.setattr(erhan2010, "TRAINED_ON", 120)
+    put_small_mnist(monkeypatch, erhan2010)
 
 
 @pytest.mark.parametrize(("experiment", "kind"), [

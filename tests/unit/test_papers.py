@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_mnist import put_small_mnist
 
 from lecturelib.data import Data, DataError
 from lecturelib.experiments import EXPERIMENTS, hinton2006, mnist, run
@@ -27,17 +28,7 @@ def papers():
 
 @pytest.fixture
 def small_mnist(monkeypatch):
-    """Ten pictures, one a class, with noise: 120 to train on, 80 to choose by, 100 to test."""
-    rng = torch.Generator().manual_seed(0)
-    kinds = torch.rand(10, 1, 28, 28, generator=rng)
-
-    def load(name: str, split: str = "train") -> Data:
-        assert name == "mnist"
-        y = torch.arange(200 if split == "train" else 100) % 10
-        return Data((kinds[y] + 0.1 * torch.rand(len(y), 1, 28, 28, generator=rng)).clamp(0, 1), y)
-
-    monkeypatch.setattr(mnist, "load", load)
-    monkeypatch.setattr(mnist, "TRAINED_ON", 120)
+    put_small_mnist(monkeypatch, mnist)
 
 
 SMALL = {"sizes": (30, 20), "batch_size": 20, "pretrain_steps": 40, "steps": 60, "lr": 1e-2, "precision": None}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_mnist import put_small_mnist
 
 import lecturelib
 from lecturelib.data import Data
@@ -59,17 +60,7 @@ def test_temperatures_rise_from_0_to_1_as_asked(monkeypatch):
 
 @pytest.fixture
 def labelled_mnist(monkeypatch):
-    """Ten pictures, one a class, with noise: 120 to train on, 80 to choose by, 100 to test."""
-    rng = torch.Generator().manual_seed(0)
-    kinds = torch.rand(10, 1, 28, 28, generator=rng).round()
-
-    def load(name: str, split: str = "train") -> Data:
-        y = torch.arange(200 if split == "train" else 100) % 10
-        return Data((kinds[y] - 0.3 * torch.rand(len(y), 1, 28, 28, generator=rng)).abs(), y)
-
-    for module in (dbn, mnist):
-        monkeypatch.setattr(module, "load", load)
-        monkeypatch.setattr(module, "TRAINED_ON", 120)
+    put_small_mnist(monkeypatch, dbn, mnist)
 
 
 def test_digits_and_labels_are_learned_layer_by_layer_and_then_up_and_down(labelled_mnist):
