@@ -149,6 +149,8 @@ CASES = [
     Case("decorrelated VAE", lambda: dense_vae((1, 8, 8), 8, (64,), kind=Decorrelated), pictures, 0.6, True),
     Case("importance-weighted autoencoder", lambda: ImportanceWeighted(dense_vae((1, 8, 8), 8, (64,)), 5), pictures,
          0.6, True),
+    Case("importance-weighted autoencoder, resampled", lambda: ImportanceWeighted(
+        dense_vae((1, 8, 8), 8, (64,)), 5, 2), pictures, 0.6, True),
     Case("debiasing VAE", lambda: dense_debiasing((1, 8, 8), 8, (64,)), lambda: (pictures()[0], torch.arange(16) % 2)),
     Case("Sketch-RNN", lambda: SketchRNN(4, 32, 16, 3, longest=7), pen_moves, 0.6, True),
     Case("Sketch-RNN, unconditional", lambda: SketchRNN(0, 32, components=3, longest=7), pen_moves, 0.6, True),

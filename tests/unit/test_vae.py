@@ -20,6 +20,7 @@ from lecturelib.models.vae import (
     kl_to_standard_normal,
     log_normal,
     reparameterise,
+    systematic,
 )
 from lecturelib.models.wae import WAE, inverse_multiquadric, mmd
 from lecturelib.training import fit
@@ -212,6 +213,34 @@ def test_an_importance_weighted_loss_of_one_draw_is_the_plain_bound():
         ImportanceWeighted(vae, 0)
     with pytest.raises(ValueError, match="k is 0"):
         vae.iwae(x, 0)
+
+
+def test_resampled_draws_have_the_gradient_of_all_on_average():
+    vae, x = dense_vae((1, 4, 4), 3, (16,)), torch.rand(8, 1, 4, 4).round()
+    parameters = list(vae.parameters())
+
+    def gradient(model: ImportanceWeighted, times: int) -> torch.Tensor:
+        loss = torch.stack([model.loss(x)["loss"] for _ in range(times)]).mean()
+        return torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)])
+
+    plain, few = gradient(ImportanceWeighted(vae, 20), 1500), gradient(ImportanceWeighted(vae, 20, 2), 1500)
+    other = gradient(ImportanceWeighted(vae, 20), 1500)  # what two such means differ by
+    assert (few - plain).norm() < 4 * (other - plain).norm() < 0.4 * plain.norm()
+    with torch.no_grad():
+        losses = [torch.stack([ImportanceWeighted(vae, 20, m).loss(x)["loss"] for _ in range(300)]) for m in (None, 3)]
+    assert abs(losses[0].mean() - losses[1].mean()) < 4 * (losses[0].var() / 300 * 2).sqrt()
+    with pytest.raises(ValueError, match="resampled 0"):
+        ImportanceWeighted(vae, 5, 0)
+
+
+def test_systematic_resampling_takes_each_row_by_its_weight():
+    weights = torch.tensor([[0.5, 0.0], [0.2, 1.0], [0.3, 0.0]])
+    rows = systematic(weights, 10)
+    assert rows.shape == (10, 2) and rows[:, 1].eq(1).all()
+    assert torch.bincount(rows[:, 0], minlength=3).tolist() == [5, 2, 3]  # exact where shares are whole
+    counts = torch.stack([torch.bincount(systematic(weights, 3)[:, 0], minlength=3) for _ in range(4000)]).double()
+    assert torch.allclose(counts.mean(0), 3 * weights[:, 0].double(), atol=0.05)
+    assert ((counts - 3 * weights[:, 0].double()).abs() < 1).all()
 
 
 def test_samples_are_means_or_draws():
