@@ -3,8 +3,9 @@
     outcome = run(EXPERIMENTS["glyphs_autoencoder"], "runs/mine")
     outcome.figures, outcome.models["model"]
 
-`stages` reads like the script it replaces: it yields what is to be trained, finds it trained when it goes on, and
-returns the figures. So every experiment is resumable, recorded and run by one function.
+`stages` reads like the script it replaces: it yields what is to be trained, finds it trained when it goes on (what the
+`yield` returns is the stage's History, with the averaged model in it), and returns the figures. So every experiment is
+resumable, recorded and run by one function.
 """
 
 import time
@@ -42,7 +43,7 @@ class Experiment:
 
     seed: int = 0
 
-    def stages(self) -> Generator[Stage, None, dict[str, float]]:
+    def stages(self) -> Generator[Stage, History, dict[str, float]]:
         """Yield what is to be trained, one after the other, and return the figures."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its stages are")
 
@@ -137,18 +138,19 @@ def run(
     models: dict[str, Model] = {}
     histories: dict[str, History] = {}
     stages = experiment.stages()
+    history = None  # of the last stage: what its `yield` returns
     while True:
         seeded = 10_007 * experiment.seed + len(models)
         runtime.seed(seeded)  # a stage's result does not depend on how often the run was stopped before it
         try:
-            stage = next(stages)
+            stage = stages.send(history)
         except StopIteration as end:
             figures = {key: float(value) for key, value in end.value.items()}
             break
         if stage.name in models:
             raise ValueError(f"{type(experiment).__name__}: two stages are called {stage.name!r}")
         stage.model.to(runtime.device())
-        histories[stage.name] = _fit(stage, seeded, out, progress, checkpoint_every)
+        history = histories[stage.name] = _fit(stage, seeded, out, progress, checkpoint_every)
         models[stage.name] = stage.model
         kind = str(runtime.autocast_dtype(stage.options.get("precision"), runtime.device()) or torch.float32)
         now = {"steps": stage.steps, "parameters": stage.model.size(), "computed in": kind.removeprefix("torch.")}

@@ -104,6 +104,38 @@ def _parts(data: Data) -> list[tuple[Tensor, Tensor]]:
     return list(zip(data.x.split(AT_ONCE), data.y.split(AT_ONCE), strict=True))
 
 
+class MLPs(nn.Module):
+    """Fully connected networks among which a batch is shared out: (nets * n, in) -> (nets * n, out), or (nets * n,).
+
+    The first n rows are the first net's, and so on; with one output the last dimension is dropped. Two players made
+    of them are as many games as there are nets, each with examples and noise of its own, under one `GAN`: means over
+    the batch are means over all games, and no game moves another. Weights and biases start as torch's own.
+    """
+
+    def __init__(
+        self,
+        nets: int,
+        sizes: Sequence[int],  # inputs, hidden layers, outputs
+        activation: Callable[[Tensor], Tensor] = torch.relu,
+    ):
+        super().__init__()
+        if nets < 1 or len(sizes) < 2:
+            raise ValueError(f"{nets} nets of sizes {tuple(sizes)}: it takes one net and two sizes at least")
+        self.W = nn.ParameterList(uniform(torch.empty(nets, *pair)) for pair in pairwise(sizes))
+        self.b = nn.ParameterList(uniform(torch.empty(nets, a, b))[:, :1].clone() for a, b in pairwise(sizes))
+        self.nets, self.activation = nets, activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What each net says of its share of the batch; ValueError where it cannot be shared out evenly."""
+        if len(x) % self.nets:
+            raise ValueError(f"a batch of {len(x)} cannot be shared out among {self.nets} nets: give a multiple")
+        x = x.view(self.nets, -1, *x.shape[1:])
+        for W, b in zip(self.W[:-1], self.b[:-1], strict=True):
+            x = self.activation(torch.baddbmm(b, x, W))
+        x = torch.baddbmm(self.b[-1], x, self.W[-1])
+        return x.flatten() if x.shape[2] == 1 else x.flatten(0, 1)
+
+
 class _Layers(Model):
     """One layer of each net, with weights that work both ways: W (nets, in, out), b (nets, 1, out), a (nets, 1, in)."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -140,6 +140,20 @@ def test_two_stages_of_one_name_are_refused():
 
     with pytest.raises(ValueError, match="two stages are called 'same'"):
         run(Twice(), progress=False)
+
+
+def test_a_stage_gives_its_history_with_the_averaged_model(tmp_path):
+    class Averaged(Two):
+        def stages(self):
+            stage = next(Two.stages(self))
+            history = yield replace(stage, options={"ema": 0.5})
+            assert history["loss"].shape == (stage.steps,)
+            pairs = zip(history.ema.parameters(), stage.model.parameters(), strict=True)
+            return {"apart": max((a - b).abs().max().item() for a, b in pairs)}
+
+    found = run(Averaged(), tmp_path, progress=False).figures["apart"]
+    assert found > 0
+    assert run(Averaged(), tmp_path, progress=False).figures["apart"] == found  # read from the checkpoint
 
 
 def test_smoke_takes_few_steps(monkeypatch):

@@ -5,7 +5,8 @@ import pytest
 import scipy.linalg
 import torch
 
-from lecturelib.fidelity import features_of, frechet_distance, precision_recall
+from lecturelib.data.toys import ring_of_gaussians
+from lecturelib.fidelity import features_of, frechet_distance, modes_covered, precision_recall
 
 
 def test_the_distance_is_that_of_scipys_matrix_root():
@@ -62,3 +63,24 @@ def test_features_are_taken_part_by_part():
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_modes_are_counted_where_points_are():
+    means = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+    x = torch.cat([means[:1].repeat(90, 1), means[1:2].repeat(9, 1) + 0.5, means[2:3] + 3.0])  # the last is nowhere
+    assert modes_covered(x, means, within=1.0) == (2, pytest.approx(0.99))
+    assert modes_covered(x, means, within=1.0, share=0.5) == (1, pytest.approx(0.99))  # 9 of 25 are too few
+    assert modes_covered(x, means, within=0.1) == (1, pytest.approx(0.90))
+    with pytest.raises(ValueError, match="within is 0"):
+        modes_covered(x, means, within=0)
+    with pytest.raises(ValueError, match="share 0"):
+        modes_covered(x, means, within=1, share=0)
+    with pytest.raises(ValueError, match="are needed"):
+        modes_covered(x, means[:, :1], within=1)
+
+
+def test_three_standard_deviations_hold_what_is_written():
+    truth = ring_of_gaussians(noise=0.05)
+    covered, near = modes_covered(truth.sample(40_000)[0], truth.means, within=0.15)
+    assert covered == 8
+    assert near == pytest.approx(0.989, abs=0.003)

@@ -1,5 +1,7 @@
 """Many networks at once are what each would be alone."""
 
+from itertools import islice
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,10 +9,14 @@ from torch import nn
 
 import lecturelib
 from lecturelib.data.tensors import Data
-from lecturelib.models.many import Classifiers, Denoisers, RBMs, he, uniform
+from lecturelib.games import R1
+from lecturelib.layers import mlp
+from lecturelib.models.gan import GAN
+from lecturelib.models.many import Classifiers, Denoisers, MLPs, RBMs, he, uniform
 from lecturelib.models.rbm import RBM
 from lecturelib.models.stacked import pretrain
 from lecturelib.models.units import Bernoulli
+from lecturelib.runtime import shifted
 from lecturelib.training import fit
 
 X, Y = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 10
@@ -82,7 +88,57 @@ def test_weights_start_as_wide_as_they_should():
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="it takes one net and two sizes at least"):
         Classifiers(0, (16, 10))
+    with pytest.raises(ValueError, match="it takes one net and two sizes at least"):
+        MLPs(0, (3, 1))
+    with pytest.raises(ValueError, match="a batch of 7 cannot be shared out among 3 nets"):
+        MLPs(3, (4, 1))(torch.zeros(7, 4))
     with pytest.raises(ValueError, match="it takes at least one"):
         RBMs(0, 16, 8)
     with pytest.raises(ValueError, match="it is a share of the inputs"):
         Denoisers(2, 16, 8, masked=1.0)
+
+
+def mlp_of(nets: MLPs, number: int, activation: nn.Module) -> nn.Sequential:
+    single = mlp([nets.W[0].shape[1], *[W.shape[2] for W in nets.W]], lambda: activation)
+    with torch.no_grad():
+        for layer, W, b in zip(single[::2], nets.W, nets.b, strict=True):
+            layer.weight.copy_(W[number].T)
+            layer.bias.copy_(b[number, 0])
+    return single
+
+
+def test_a_batch_is_shared_out_among_the_nets():
+    lecturelib.seed(0)
+    nets, x = MLPs(3, (4, 8, 6, 2)), torch.randn(15, 4)
+    assert nets(x).shape == (15, 2)
+    for number in range(3):
+        mine = slice(5 * number, 5 * (number + 1))
+        assert torch.allclose(nets(x)[mine], mlp_of(nets, number, nn.ReLU())(x[mine]), atol=1e-6)
+    assert MLPs(3, (4, 8, 1))(x).shape == (15,)
+
+
+def test_many_games_under_one_gan_go_as_each_would_alone(monkeypatch):
+    lecturelib.seed(0)
+    shape, options = dict(nets=2, activation=torch.tanh), dict(noise=2, penalty=R1(0.5), lazy=2, betas=(0.5, 0.99))
+    together = GAN(MLPs(sizes=(2, 8, 2), **shape), MLPs(sizes=(2, 8, 1), **shape), **options)
+    alone = [
+        GAN(mlp_of(together.generator, n, nn.Tanh()), mlp_of(together.discriminator, n, nn.Tanh()), **options)
+        for n in range(2)
+    ]
+    noise = torch.randn(40, 2)
+    x = torch.randn(40, 2)
+    monkeypatch.setattr(torch, "randn", lambda n, *_, **__: noise[:n])
+    fit(together, Data(x), 5, batch_size=40, lr=1e-2, progress=False)  # the whole is one batch, in some order
+    order = [batch for (batch,) in islice(Data(x).batches(40, seed=shifted(0)), 5)]
+    for number, one in enumerate(alone):
+        mine = slice(20 * number, 20 * (number + 1))
+        monkeypatch.setattr(torch, "randn", lambda n, *_, mine=mine, **__: noise[mine])
+        turns = one.turns(1e-2)
+        for step, batch in enumerate(order):
+            for turn in turns:
+                if step % turn.every == 0:
+                    turn.optimizer.zero_grad()
+                    turn.loss(batch[mine])["loss"].backward(inputs=turn.parameters)
+                    turn.optimizer.step()
+        got = together.generator(noise)[mine]
+        assert torch.allclose(got, one.generator(noise[mine]), atol=1e-4)

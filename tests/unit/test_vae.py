@@ -236,7 +236,8 @@ def test_resampled_draws_have_the_gradient_of_all_on_average():
 def test_systematic_resampling_takes_each_row_by_its_weight():
     weights = torch.tensor([[0.5, 0.0], [0.2, 1.0], [0.3, 0.0]])
     rows = systematic(weights, 10)
-    assert rows.shape == (10, 2) and rows[:, 1].eq(1).all()
+    assert rows.shape == (10, 2)
+    assert rows[:, 1].eq(1).all()
     assert torch.bincount(rows[:, 0], minlength=3).tolist() == [5, 2, 3]  # exact where shares are whole
     counts = torch.stack([torch.bincount(systematic(weights, 3)[:, 0], minlength=3) for _ in range(4000)]).double()
     assert torch.allclose(counts.mean(0), 3 * weights[:, 0].double(), atol=0.05)
