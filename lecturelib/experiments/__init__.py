@@ -18,20 +18,27 @@ from lecturelib.experiments.few_labels import (
     UntrainedCode,
 )
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
-from lecturelib.experiments.hinton2006 import PCA, ConjugateAutoencoder, DeepAutoencoder, LinearCode
+from lecturelib.experiments.hinton2006 import (
+    PCA,
+    ConjugateAutoencoder,
+    DeepAutoencoder,
+    LinearCode,
+    RectifiedAutoencoder,
+)
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
 from lecturelib.experiments.rbm import RBMLikelihood
+from lecturelib.experiments.ring import HingeRing, LeastSquaresRing, MinimaxRing, Ring, WassersteinRing
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
 from lecturelib.experiments.sketches import OmniglotSketches, Sketches
 from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
-    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "LargeFacesVAE",
-    "MnistLikelihood", "OmniglotSketches", "Outcome", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified",
-    "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "Stage", "Training", "UntrainedCode",
-    "experiment", "run",
+    "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "HingeRing",
+    "LargeFacesVAE", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome",
+    "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring", "SigmoidDenoising", "SigmoidFromScratch",
+    "SigmoidPretrained", "Sketches", "Stage", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -52,6 +59,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "curves_pca18": PCA(source="curves", code=18),
     "mnist_deep_autoencoder": DeepAutoencoder(),
     "mnist_deep_conjugate": ConjugateAutoencoder(),
+    "mnist_deep_rectified": RectifiedAutoencoder(),
     "mnist_deep_scratch": DeepAutoencoder(pretrain_epochs=0),
     "mnist_deep_scratch_conjugate": ConjugateAutoencoder(pretrain_epochs=0),
     "mnist_logistic_pca30": LinearCode(),
@@ -71,6 +79,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_likelihood": MnistLikelihood(),
     "mnist_rbm": RBMLikelihood(),
     "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),
+    "ring": Ring(beta1=0.5, beta2=0.99, r1=0.03),
     "sketch_rnn": Sketches(),
     "omniglot_sketch_rnn": OmniglotSketches(),
     "omniglot_unconditional": OmniglotSketches(latent=0),

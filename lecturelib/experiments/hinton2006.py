@@ -133,12 +133,19 @@ class DeepAutoencoder(Codes):
                 below = below.map(rbm.encode)
             model = unroll(rbms)
         else:
-            error = SquaredError() if self.source == "olivetti" else CrossEntropy()
-            model = dense(shape, self.sizes[-1], self.sizes[:-1], nn.Sigmoid, error)
+            model = self.fresh(shape)
         options = {"schedule": cosine(warmup=0.02), "precision": self.precision}
         yield Stage("autoencoder", self.tuned(model), data, self.epochs * len(data) // self.batch_size,
                     self.batch_size, self.lr, options)  # fmt: skip
         return self.figures(model.eval())
+
+    def fresh(self, shape: tuple[int, ...]) -> Autoencoder:
+        """The network without pretraining, with torch's own weights."""
+        return dense(shape, self.sizes[-1], self.sizes[:-1], nn.Sigmoid, self.error())
+
+    def error(self) -> SquaredError | CrossEntropy:
+        """What is minimised without pretraining."""
+        return SquaredError() if self.source == "olivetti" else CrossEntropy()
 
     def tuned(self, model: Autoencoder) -> Model:
         """What fine-tuning trains: here the model itself, by Adam."""
@@ -164,3 +171,19 @@ class ConjugateAutoencoder(DeepAutoencoder):
 
     def tuned(self, model: Autoencoder) -> ConjugateGradients:
         return ConjugateGradients(model, self.searches)
+
+
+@dataclass(frozen=True)
+class RectifiedAutoencoder(DeepAutoencoder):
+    """A network of the same sizes as it would be made today: ReLU and the weights of He et al. (2015), from scratch."""
+
+    pretrain_epochs: int = 0
+    lr: float = 1e-3
+
+    def fresh(self, shape: tuple[int, ...]) -> Autoencoder:
+        model = dense(shape, self.sizes[-1], self.sizes[:-1], nn.ReLU, self.error())
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+        return model

@@ -9,13 +9,18 @@ from lecturelib.experiments import (
     FewLabels,
     FineTuned,
     FromScratch,
+    HingeRing,
+    LeastSquaresRing,
+    MinimaxRing,
     Pretrained,
     Rectified,
+    Ring,
     SigmoidDenoising,
     SigmoidFromScratch,
     SigmoidPretrained,
     Sketches,
     UntrainedCode,
+    WassersteinRing,
 )
 from lecturelib.record import named
 from lecturelib.studies.running import Study, cheapest, read
@@ -99,9 +104,37 @@ _PRETRAINING_DEPTH = Study(
     seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
 )
 
+_CALM = {"beta1": 0.5, "beta2": 0.99}  # less momentum than Adam's usual
+_NORMED = {"spectral": True, "stretch": 20.0}
+_RING = Study(
+    "ring",
+    "eight Gaussians on a ring: modes that small GANs cover and how near to them their samples are, by game, momentum, "
+    "learning rate, penalty and normalisation",
+    {
+        "non-saturating": Ring(),
+        "non-saturating, falling rate": Ring(falling=True),
+        "non-saturating, R1": Ring(r1=0.03),
+        "non-saturating, beta1 = 0.5": Ring(**_CALM),
+        "non-saturating, beta1 = 0.5, falling rate": Ring(**_CALM, falling=True),
+        "non-saturating, beta1 = 0.5, R1": Ring(**_CALM, r1=0.03),
+        "non-saturating, beta1 = 0.5, R1, falling rate": Ring(**_CALM, r1=0.03, falling=True),
+        "minimax, beta1 = 0.5, falling rate": MinimaxRing(**_CALM, falling=True),
+        "least squares, beta1 = 0.5, falling rate": LeastSquaresRing(**_CALM, falling=True),
+        "least squares, beta1 = 0.5, R1, falling rate": LeastSquaresRing(**_CALM, r1=0.03, falling=True),
+        "hinge, beta1 = 0.5, falling rate": HingeRing(**_CALM, falling=True),
+        "hinge, spectral normalisation, beta1 = 0.5, falling rate": HingeRing(**_CALM, **_NORMED, falling=True),
+        "the same with a third of the learning rate": HingeRing(**_CALM, **_NORMED, falling=True, lr=4e-3),
+        "Wasserstein, clipped weights, falling rate": WassersteinRing(
+            clip=0.1, critic_steps=2, beta1=0.0, beta2=0.99, lr=4e-3, falling=True),
+        "Wasserstein, gradient penalty, falling rate": WassersteinRing(
+            gradient_penalty=0.03, critic_steps=2, beta1=0.0, beta2=0.9, falling=True),
+    },
+    seeds=(10, 11, 12, 13, 14),  # none of which a setting was chosen on
+)  # fmt: skip
+
 STUDIES: dict[str, Study] = {
     one.name: one
-    for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH)
+    for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING)
 }
 
 

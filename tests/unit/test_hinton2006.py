@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from sklearn.decomposition import PCA as Reference
+from torch import nn
 
 import lecturelib
 from lecturelib.data import Data
@@ -16,6 +17,7 @@ from lecturelib.experiments.hinton2006 import (
     ConjugateAutoencoder,
     DeepAutoencoder,
     LinearCode,
+    RectifiedAutoencoder,
     squared_error,
 )
 from lecturelib.models.autoencoder import dense
@@ -141,3 +143,19 @@ def test_every_row_of_the_paper_has_its_sizes():
         "mnist": (1000, 500, 250, 30), "curves": (400, 200, 100, 50, 25, 6), "olivetti": (2000, 1000, 500, 30)}
     assert {(e.source, e.code) for e in EXPERIMENTS.values() if isinstance(e, PCA | LinearCode)} == {
         ("mnist", 30), ("curves", 6), ("curves", 18), ("olivetti", 30)}  # fmt: skip
+
+
+def test_todays_network_has_rectified_units_and_he_weights():
+    lecturelib.seed(0)
+    model = RectifiedAutoencoder(sizes=(400, 300, 5)).fresh((1, 20, 20))
+    kinds = [type(module) for module in model.modules() if not list(module.children())]
+    assert nn.ReLU in kinds
+    assert nn.Sigmoid not in kinds
+    first = next(module for module in model.modules() if isinstance(module, nn.Linear))
+    assert first.weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.02)
+    assert first.bias.abs().max() == 0
+    settings = {name: getattr(SMALL, name) for name in ("sizes", "epochs", "batch_size", "precision")}
+    outcome = run(RectifiedAutoencoder(**settings), progress=False)
+    assert list(outcome.models) == ["autoencoder"]
+    train, test = (PCA().data(part) for part in ("train", "test"))
+    assert outcome.figures[TEST] < 0.5 * squared_error(lambda x: train.x.mean(0).expand_as(x), test)
