@@ -144,16 +144,27 @@ def train(
         model.eval()
 
 
-def fit(model: Model, data: Data, steps: int, *, progress: bool = True, **options) -> History:
+def fit(
+    model: Model,
+    data: Data,
+    steps: int,
+    *,
+    progress: bool = True,
+    watch: Callable[[Model, Step, History, bool], None] | None = None,  # as lecturelib.show.Live
+    **options,
+) -> History:
     """Train to the end with one progress bar and return the History; the options are those of `train`.
 
-    Interrupted (the stop button, Ctrl-C), it returns the history so far and leaves the model usable.
+    `watch` is called after each step, and at the end with True. Interrupted (the stop button, Ctrl-C), it returns the
+    history so far and leaves the model usable.
     """
-    history, start, shown = History(), time.perf_counter(), 0.0
+    history, start, shown, step = History(), time.perf_counter(), 0.0, None
     bar = _bar(steps, type(model).__name__, progress)
     try:
         for step in train(model, data, steps, history=history, **options):
             bar.update(step.number + 1 - bar.n)
+            if watch is not None:
+                watch(model, step, history, False)
             if not bar.disable and time.perf_counter() - shown > 0.5:
                 shown = time.perf_counter()
                 bar.set_postfix({name: f"{v[-1].item():.4g}" for name, v in history.losses.items()}, refresh=False)
@@ -161,6 +172,8 @@ def fit(model: Model, data: Data, steps: int, *, progress: bool = True, **option
         history.interrupted = True
     finally:
         bar.close()
+    if watch is not None and step is not None:
+        watch(model, step, history, True)
     history.seconds = time.perf_counter() - start
     return history
 
