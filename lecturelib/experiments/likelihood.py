@@ -33,8 +33,9 @@ class MnistLikelihood(Experiment):
     steps: int = 240_000  # by the plain bound, 600 an epoch
     lr: float = 2e-3
     bound: int = 50  # draws of the importance-weighted bound
-    bound_steps: int = 30_000
-    bound_lr: float = 5e-4
+    resampled: int = 10  # of them, that are differentiated
+    bound_steps: int = 100_000
+    bound_lr: float = 1e-3
     batch_size: int = 100
     draws: int = 5000  # of the bound that is reported
 
@@ -44,7 +45,7 @@ class MnistLikelihood(Experiment):
         options = {"schedule": cosine(warmup=0.01)}
         yield Stage("vae", Augmented(vae, torch.bernoulli), data, self.steps, self.batch_size, self.lr, options)
         plain = copy.deepcopy(vae)
-        model = Augmented(ImportanceWeighted(vae, self.bound), torch.bernoulli)
+        model = Augmented(ImportanceWeighted(vae, self.bound, self.resampled), torch.bernoulli)
         options |= {"precision": "auto"}
         yield Stage("bound", model, data, self.bound_steps, self.batch_size, self.bound_lr, options)
         rng = torch.Generator().manual_seed(self.seed)
