@@ -47,13 +47,14 @@ class Step:
     ema: nn.Module | None = None
 
 
-def cosine(warmup: float = 0.0, final: float = 0.0) -> Callable[[float], float]:
-    """A schedule: the learning rate rises over the share `warmup` of the run, then falls as a cosine to `final`."""
+def cosine(warmup: float = 0.0, final: float = 0.0, flat: float = 0.0) -> Callable[[float], float]:
+    """A schedule: the learning rate rises over the share `warmup` of the run and falls after `flat` to `final`."""
+    top = max(warmup, flat)
 
     def factor(progress: float) -> float:
         if progress < warmup:
             return progress / warmup
-        return final + (1 - final) * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
+        return final + (1 - final) * (1 + math.cos(math.pi * max(0.0, progress - top) / (1 - top))) / 2
 
     return factor
 

@@ -3,7 +3,6 @@
 The generator's averaged weights are judged, and beside them those of the last step.
 """
 
-import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -18,13 +17,10 @@ from lecturelib.layers import mlp
 from lecturelib.models.gan import GAN
 from lecturelib.resume import History
 from lecturelib.runtime import device
+from lecturelib.training import cosine
 
 JUDGED = 4000  # samples
-
-
-def falling(progress: float, start: float = 0.7) -> float:
-    """A schedule: the full learning rate until `start`, then down to 0 as a cosine."""
-    return 1.0 if progress < start else (1 + math.cos(math.pi * (progress - start) / (1 - start))) / 2
+falling = cosine(flat=0.7)  # a schedule: the full learning rate, in the last three tenths down to 0
 
 
 class Stretch(nn.Module):

@@ -1,29 +1,19 @@
 """What lecture 01 writes out by hand, held against independent implementations."""
 
-import ast
-from pathlib import Path
-
-import nbformat
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment, minimize
+from written_out import definitions
 
 from lecturelib.runtime import choose
-
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "01_learning_with_and_without_labels.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The functions that the notebook defines, without running it."""
-    cells = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    functions = [node for cell in cells for node in ast.parse(cell).body if isinstance(node, ast.FunctionDef)]
-    names = {"torch": torch, "np": np, "F": F, "choose": choose, "minimize": minimize, "penalty": 1e-3}
-    names["linear_sum_assignment"] = linear_sum_assignment
-    exec(compile(ast.Module(functions, []), str(NOTEBOOK), "exec"), names)
-    return names
+    return definitions("01_learning_with_and_without_labels", torch=torch, np=np, F=F, choose=choose, minimize=minimize,
+                       penalty=1e-3, linear_sum_assignment=linear_sum_assignment)  # fmt: skip
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """What lecture 02 writes out by hand, held equal to scipy and scikit-learn."""
 
-import ast
-from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -12,18 +9,12 @@ from scipy.stats import multivariate_normal
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.mixture import GaussianMixture
 from sklearn.naive_bayes import CategoricalNB
-
-NOTEBOOK = next((Path(__file__).parents[2] / "notebooks").glob("02_*.ipynb"))
+from written_out import definitions
 
 
 @pytest.fixture(scope="module")
 def lecture() -> SimpleNamespace:
-    """The functions that the notebook defines, without running its cells."""
-    cells = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    functions = [node for cell in cells for node in ast.parse(cell).body if isinstance(node, ast.FunctionDef)]
-    names = {"np": np, "logsumexp": logsumexp}
-    exec(compile(ast.Module(functions, type_ignores=[]), NOTEBOOK.name, "exec"), names)
-    return SimpleNamespace(**names)
+    return SimpleNamespace(**definitions("02_generative_models_before_deep_learning", np=np, logsumexp=logsumexp))
 
 
 @pytest.fixture

@@ -1,28 +1,18 @@
 """What lecture 03 writes out is what lecturelib.models.autoencoder does."""
 
-from pathlib import Path
-
-import nbformat
 import pytest
 import torch
 from torch import nn
+from written_out import definitions
 
 from lecturelib.model import Model
 from lecturelib.models.autoencoder import CrossEntropy, TiedAutoencoder, dense
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "03_autoencoders.ipynb"
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "nn": nn, "Model": Model}
-    wanted = "class TinyAutoencoder", "def tied", "def cross_entropy"
-    for cell in nbformat.read(LECTURE, as_version=4).cells:
-        if cell.cell_type == "code" and cell.source.startswith(wanted):
-            blocks = cell.source.split("\n\n")
-            exec("\n\n".join(block for block in blocks if block.startswith((" ", "class", "def"))), names)
-    return names
+    wanted = "TinyAutoencoder", "tied", "cross_entropy"
+    return definitions("03_autoencoders", *wanted, torch=torch, nn=nn, Model=Model)
 
 
 @pytest.fixture

@@ -1,32 +1,21 @@
 """What lecture 04 writes out is what lecturelib.models.regularised does."""
 
-from pathlib import Path
-
-import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from written_out import definitions
 
 import lecturelib
 from lecturelib.model import Model
 from lecturelib.models.autoencoder import Autoencoder
 from lecturelib.models.regularised import L1, Sparse, UnitColumns
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "04_sparse_denoising_contractive.ipynb"
-WANTED = ("class SparseCoder", "def sparse_loss")
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "nn": nn, "F": F, "Model": Model}
-    for cell in nbformat.read(LECTURE, as_version=4).cells:
-        if cell.cell_type == "code" and any(f"\n{wanted}" in f"\n{cell.source}" for wanted in WANTED):
-            for block in cell.source.split("\n\n"):
-                if block.lstrip("\n").startswith((" ", "class", "def")):
-                    names["_"] = names.get("_", "") + block + "\n\n"
-    exec(names.pop("_"), names)
+    wanted = "SparseCoder", "sparse_loss"
+    names = definitions("04_sparse_denoising_contractive", *wanted, torch=torch, nn=nn, F=F, Model=Model)
     names["SparseCoder"].loss = names["sparse_loss"]
     return names
 

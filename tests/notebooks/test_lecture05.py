@@ -1,29 +1,20 @@
 """What lecture 05 writes out is what torch and lecturelib do."""
 
 from itertools import product
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d
+from written_out import definitions
 
 from lecturelib.models.convolutional import transposed
-
-LECTURE = Path(__file__).parents[2] / "notebooks" / "05_convolutional_and_recurrent_autoencoders.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "nn": nn, "conv2d": conv2d, "conv_transpose2d": conv_transpose2d}
-    wanted = "def matrix_of", "def overlap", "def lstm_step"
-    for cell in nbformat.read(LECTURE, as_version=4).cells:
-        if cell.cell_type == "code" and cell.source.startswith(wanted):
-            blocks = cell.source.split("\n\n")
-            exec("\n\n".join(block for block in blocks if block.startswith("def")), names)
-    return names
+    return definitions("05_convolutional_and_recurrent_autoencoders", "matrix_of", "overlap", "lstm_step", torch=torch,
+                       nn=nn, conv2d=conv2d, conv_transpose2d=conv_transpose2d)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

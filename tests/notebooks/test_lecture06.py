@@ -1,24 +1,15 @@
 """What lecture 06 writes out is what lecturelib.models.clustering does."""
 
-from pathlib import Path
-
-import nbformat
 import pytest
 import torch
+from written_out import definitions
 
 from lecturelib.models.clustering import soft_assignment, target
-
-LECTURE = Path(__file__).parents[2] / "notebooks" / "06_what_representations_are_good_for.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch}
-    for cell in nbformat.read(LECTURE, as_version=4).cells:
-        if cell.cell_type == "code" and cell.source.startswith("def soft("):
-            exec(cell.source, names)
-    return names
+    return definitions("06_what_representations_are_good_for", "soft", "sharpened", torch=torch)
 
 
 @pytest.mark.parametrize("width", [0.3, 1.0])

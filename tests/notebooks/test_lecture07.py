@@ -1,13 +1,12 @@
 """What lecture 07 writes out is what lecturelib.models.vae does."""
 
 import math
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Normal
+from written_out import definitions
 
 import lecturelib
 from lecturelib.layers import mlp
@@ -15,18 +14,11 @@ from lecturelib.model import Model
 from lecturelib.models.likelihoods import Gaussian
 from lecturelib.models.vae import VAE, kl_to_standard_normal
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "07_the_mathematics_of_the_vae.ipynb"
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "nn": nn, "math": math, "Model": Model, "mlp": mlp, "Normal": Normal}
-    wanted = "def kl(", "class TinyVAE", "    def loss(self, x):\n        mean"
-    cells = [c.source for c in nbformat.read(LECTURE, as_version=4).cells if c.cell_type == "code"]
-    blocks = [block for source in cells for block in source.split("\n\n") if block.startswith(wanted)]
-    exec("\n\n".join(blocks), names)
-    return names
+    used = {"torch": torch, "nn": nn, "math": math, "Model": Model, "mlp": mlp, "Normal": Normal}
+    return definitions("07_the_mathematics_of_the_vae", "kl", "TinyVAE", **used)
 
 
 def test_the_divergence_is_the_librarys(lecture):

@@ -1,28 +1,17 @@
 """What lecture 09 writes out is what lecturelib does."""
 
-from pathlib import Path
-
-import nbformat
 import pytest
 import torch
+from written_out import definitions
 
 import lecturelib
 from lecturelib.models.debiasing import rareness
 from lecturelib.models.vae import Decorrelated, dense_vae
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "09_disentangling_debiasing_wasserstein.ipynb"
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch}
-    wanted = ("def covariance_penalty", "def rare_weights")
-    cells = [c.source for c in nbformat.read(LECTURE, as_version=4).cells if c.cell_type == "code"]
-    blocks = [block for source in cells for block in source.split("\n\n") if block.startswith(wanted)]
-    assert len(blocks) == len(wanted)
-    exec("\n\n".join(blocks), names)
-    return names
+    return definitions("09_disentangling_debiasing_wasserstein", "covariance_penalty", "rare_weights", torch=torch)
 
 
 def test_the_penalty_is_the_librarys(lecture):

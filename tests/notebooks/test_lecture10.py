@@ -1,29 +1,19 @@
 """What lecture 10 writes out is what lecturelib.models.sketch_rnn does."""
 
 import math
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from written_out import definitions
 
 import lecturelib
 from lecturelib.models.sketch_rnn import SketchRNN, stroke_five
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "10_sketch_rnn.ipynb"
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "math": math, "stroke_five": stroke_five}
-    wanted = tuple(f"def {name}(" for name in (
-        "five_numbers", "heads", "move_log_prob", "decoder_outputs", "log_likelihood", "next_move"))  # fmt: skip
-    cells = [c.source for c in nbformat.read(LECTURE, as_version=4).cells if c.cell_type == "code"]
-    blocks = [block for source in cells for block in source.split("\n\n") if block.startswith(wanted)]
-    assert len(blocks) == 6
-    exec("\n\n".join(blocks), names)
-    return names
+    wanted = "five_numbers", "heads", "move_log_prob", "decoder_outputs", "log_likelihood", "next_move"
+    return definitions("10_sketch_rnn", *wanted, torch=torch, math=math, stroke_five=stroke_five)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What lecture 13 writes out is what lecturelib.games and lecturelib.models.gan do."""
 
 import math
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from written_out import definitions
 
 import lecturelib
 from lecturelib.data.tensors import Data
@@ -17,18 +16,11 @@ from lecturelib.layers import mlp
 from lecturelib.models.gan import GAN
 from lecturelib.training import train
 
-LECTURE = Path(__file__).parents[2] / "notebooks" / "13_the_game.ipynb"
-
 
 @pytest.fixture(scope="module")
 def lecture() -> dict:
-    """The names that the lecture defines in its cells: only definitions are run."""
-    names = {"torch": torch, "nn": nn, "math": math, "F": F}
-    wanted = "def police_loss", "def counterfeiter_loss", "def play", "def falling", "def gaussian"
-    cells = [c.source for c in nbformat.read(LECTURE, as_version=4).cells if c.cell_type == "code"]
-    blocks = [block for source in cells for block in source.split("\n\n") if block.startswith(wanted)]
-    exec("\n\n".join(blocks), names)
-    return names
+    wanted = "police_loss", "counterfeiter_loss", "play", "falling", "gaussian"
+    return definitions("13_the_game", *wanted, torch=torch, nn=nn, math=math, F=F)
 
 
 def test_the_losses_are_the_librarys(lecture):

@@ -1,12 +1,12 @@
 """The papers' rows: the experiments run as described, and the table says what the results say."""
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from scripts_of_benchmarks import script
 from small_mnist import put_small_mnist
 
 from lecturelib.data import Data, DataError
@@ -20,10 +20,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def papers():
-    spec = importlib.util.spec_from_file_location("papers", REPOSITORY / "benchmarks" / "papers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with script("papers") as module:
+        yield module
 
 
 @pytest.fixture

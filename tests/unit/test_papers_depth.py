@@ -2,20 +2,15 @@
 
 import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from scripts_of_benchmarks import script
 
 
 @pytest.fixture
-def depth(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    yield importlib.import_module("depth")
-    for name in ("depth", "papers"):
-        sys.modules.pop(name, None)
+def depth():
+    with script("depth") as module:
+        yield module
 
 
 @pytest.fixture

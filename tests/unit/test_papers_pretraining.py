@@ -2,20 +2,15 @@
 
 import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from scripts_of_benchmarks import script
 
 
 @pytest.fixture
-def pretraining(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    yield importlib.import_module("pretraining")
-    for name in ("pretraining", "papers"):
-        sys.modules.pop(name, None)
+def pretraining():
+    with script("pretraining") as module:
+        yield module
 
 
 def test_a_row_has_means_over_seeds_and_minutes(pretraining, tmp_path):

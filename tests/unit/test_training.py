@@ -394,3 +394,10 @@ def test_losses_lie_together_so_that_they_pin_no_memory():
         history.add(i, {"loss": torch.tensor(float(i))})
     assert history["loss"].tolist() == list(range(300))
     assert len({value.untyped_storage().data_ptr() for value in history.losses["loss"][:256]}) == 2
+
+
+def test_a_schedule_may_stay_at_the_top_before_it_falls():
+    late = cosine(warmup=0.1, final=0.2, flat=0.6)
+    assert [late(t) for t in (0.05, 0.1, 0.59, 0.6)] == pytest.approx([0.5, 1, 1, 1])
+    assert [late(t) for t in (0.8, 1.0)] == pytest.approx([0.6, 0.2])
+    assert cosine(0.1)(0.55) == pytest.approx(0.5)
