@@ -508,7 +508,8 @@ def test_the_two_commands_are_known(unpacked):
 def test_its_own_tests_that_read_the_course_pass(unpacked):
     """Those that look for files of the course; the others do not care where they stand."""
     tests = [path for path in (unpacked / "tests").glob("*/test_*.py") if path.parent.name != "browser"]
-    reading = [path for path in tests if re.search(r"parents\[|course_root|notebooks\.find|written_out", path.read_text())]
+    looks = r"parents\[|course_root|notebooks\.find|written_out"
+    reading = [path for path in tests if re.search(looks, path.read_text())]
     assert len(reading) >= 8
     done = student(unpacked, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *map(str, reading))
     assert done.returncode == 0, done.stdout[-3000:]
