@@ -57,7 +57,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Pictures (n, *shape) in [0, 1], with maps of conditions (n, k) as further channels, -> logits (n,).
 
-    k blocks halve the sides, a linear layer makes one number of what is left. `features` is what it looks at.
+    k blocks halve the sides, a linear layer makes one number of what is left (or one a class). `features` is what it
+    looks at.
     ValueError where the sides cannot be halved so often.
     """
 
@@ -67,6 +68,7 @@ class Discriminator(nn.Module):
         channels: Sequence[int] = (64, 128),  # after each block
         *,
         conditions: int = 0,  # entries of a condition
+        classes: int | None = None,  # a number: logits of so many classes, (n, classes), instead of one of "real"
         down: Block = strided,  # guideline 1: strided convolutions, no pooling
         norm: bool = True,  # guideline 2: batch normalisation, but not in the first layer
         hidden: int | None = None,  # guideline 3: None for no hidden layer that is fully connected
@@ -80,7 +82,8 @@ class Discriminator(nn.Module):
             blocks += [down(channels_in, channels_out), *_normed(channels_out, norm and number > 0), activation()]
         self.blocks, size = nn.Sequential(*blocks, nn.Flatten()), channels[-1] * height * width
         between = [] if hidden is None else [nn.Linear(size, hidden), activation()]
-        self.score = nn.Sequential(*between, nn.Linear(size if hidden is None else hidden, 1))
+        self.score = nn.Sequential(*between, nn.Linear(size if hidden is None else hidden, classes or 1))
+        self.classes = classes
         begin(self, spread)
 
     def features(self, x: Tensor, *condition: Tensor) -> Tensor:
@@ -89,8 +92,9 @@ class Discriminator(nn.Module):
         return self.blocks(torch.cat([2 * x - 1, *maps], 1))
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
-        """Logits of being real."""
-        return self.score(self.features(x, *condition))[:, 0]
+        """Logits of being real, or of the classes."""
+        logits = self.score(self.features(x, *condition))
+        return logits if self.classes else logits[:, 0]
 
 
 def halved(shape: tuple[int, int, int], times: int) -> tuple[int, int]:

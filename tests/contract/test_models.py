@@ -32,6 +32,7 @@ from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
 from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
+from lecturelib.models.semi_supervised import SemiSupervisedGAN
 from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
@@ -163,6 +164,8 @@ CASES = [
         nn.Flatten(), mlp((64, 64, 1))), noise=4), pictures, 0.8, True),
     Case("GAN with DCGAN's networks, R1 now and then", lambda: GAN(Generator((1, 8, 8), 4, (16,)), Discriminator(
         (1, 8, 8), (16,)), LeastSquares(), noise=4, penalty=R1(0.1), lazy=4), labelled_pictures, 0.8, True),
+    Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
+        16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),

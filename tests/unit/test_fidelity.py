@@ -6,7 +6,17 @@ import scipy.linalg
 import torch
 
 from lecturelib.data.toys import ring_of_gaussians
-from lecturelib.fidelity import features_of, frechet_distance, modes_covered, precision_recall
+from lecturelib.fidelity import (
+    copying,
+    density_coverage,
+    features_of,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    modes_covered,
+    parzen,
+    precision_recall,
+)
 
 
 def test_the_distance_is_that_of_scipys_matrix_root():
@@ -59,6 +69,13 @@ def test_features_are_taken_part_by_part():
     (lambda: frechet_distance(torch.rand(4, 5), torch.rand(9, 5)), "more examples than features"),
     (lambda: frechet_distance(torch.rand(9, 5), torch.rand(9, 4)), "are needed"),
     (lambda: precision_recall(torch.rand(3, 2), torch.rand(9, 2)), "k is 3"),
+    (lambda: kernel_distance(torch.rand(1, 2), torch.rand(9, 2)), "at least two"),
+    (lambda: kernel_distance(torch.rand(9, 2), torch.rand(9, 3)), "are needed"),
+    (lambda: inception_score(torch.rand(9)), "are needed"),
+    (lambda: parzen(torch.rand(9, 2), torch.rand(9, 2), 0.0), "sigma is 0.0"),
+    (lambda: parzen(torch.rand(9, 2), torch.rand(9, 3), 1.0), "are needed"),
+    (lambda: density_coverage(torch.rand(5, 2), torch.rand(9, 2)), "k is 5"),
+    (lambda: copying(torch.rand(5, 2), torch.rand(9, 2), torch.rand(9, 3)), "are needed"),
 ])  # fmt: skip
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
@@ -84,3 +101,71 @@ def test_three_standard_deviations_hold_what_is_written():
     covered, near = modes_covered(truth.sample(40_000)[0], truth.means, within=0.15)
     assert covered == 8
     assert near == pytest.approx(0.989, abs=0.003)
+
+
+@pytest.mark.filterwarnings("ignore:Metric .Kernel")
+def test_both_distances_are_those_of_torchmetrics():
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    features = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 6), torch.nn.ReLU()).requires_grad_(False)
+    a, b = torch.rand(300, 3, 4, 4), torch.rand(300, 3, 4, 4) ** 2
+    frechet = FrechetInceptionDistance(features, normalize=True, input_img_size=(3, 4, 4))
+    kernel = KernelInceptionDistance(features, subsets=1, subset_size=300, normalize=True)
+    for metric in (frechet, kernel):
+        metric.update(a, real=True)
+        metric.update(b, real=False)
+    ours = features_of(features, a), features_of(features, b)
+    assert frechet_distance(*ours) == pytest.approx(frechet.compute().item(), rel=1e-3)
+    assert kernel_distance(*ours) == pytest.approx(kernel.compute()[0].item(), rel=1e-3)
+
+
+def test_the_kernel_distance_is_right_on_average():
+    rng = torch.Generator().manual_seed(3)
+    a = torch.randn(300, 20, 4, generator=rng)
+    found = [kernel_distance(part[:10], part[10:]) for part in a]
+    assert min(found) < 0
+    assert abs(np.mean(found)) < 3 * np.std(found) / len(found) ** 0.5
+    assert kernel_distance(a[0], a[1] + 1) > max(found)
+
+
+def test_the_score_knows_sure_and_varied_answers():
+    sure = 50 * torch.eye(5).repeat(40, 1)
+    assert inception_score(sure) == pytest.approx(5)
+    assert inception_score(torch.zeros(40, 5)) == pytest.approx(1)
+    assert inception_score(sure[:1].repeat(40, 1)) == pytest.approx(1)
+    logits = torch.randn(200, 5, dtype=torch.float64)
+    p = logits.softmax(1)
+    wanted = (p * (p.log() - p.mean(0).log())).sum(1).mean().exp().item()
+    assert inception_score(logits) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_window_is_that_of_scikit_learn():
+    from sklearn.neighbors import KernelDensity
+
+    x, samples = torch.randn(30, 2, 3), torch.randn(70, 2, 3)
+    reference = KernelDensity(bandwidth=0.7).fit(samples.flatten(1).numpy()).score_samples(x.flatten(1).numpy())
+    np.testing.assert_allclose(parzen(x, samples, 0.7, chunk=7).numpy(), reference, rtol=1e-5)
+
+
+def test_density_and_coverage_of_one_source_of_a_part_and_with_an_outlier():
+    rng = torch.Generator().manual_seed(4)
+    real, made = torch.randn(1500, 2, generator=rng), torch.randn(1500, 2, generator=rng)
+    density, coverage = density_coverage(real, made)
+    assert density == pytest.approx(1, abs=0.06)
+    assert coverage == pytest.approx(1 - 2**-5, abs=0.02)
+    two = torch.cat([real[:750], real[750:] + 20])
+    density, coverage = density_coverage(two, made)
+    assert coverage == pytest.approx(0.5, abs=0.02)
+    far = torch.cat([real, torch.tensor([[12.0, 12.0]])])  # one outlier among the real: its reach is wide
+    everywhere = 20 * torch.rand(1500, 2, generator=rng) - 10
+    assert precision_recall(far, everywhere)[0] > 2 * density_coverage(far, everywhere)[0]
+
+
+def test_copies_are_found_and_distance_is_not_taken_for_honesty():
+    rng = torch.Generator().manual_seed(5)
+    train, test, made = torch.randn(3, 800, 6, generator=rng)
+    assert copying(made, train, test) == pytest.approx(0.5, abs=0.05)
+    assert copying(train + 0.01 * torch.randn(train.shape, generator=rng), train, test) > 0.99
+    assert copying(made + 5, train, test) < 0.05
+    assert copying(test, train, test) == 0.5
