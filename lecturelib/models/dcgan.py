@@ -97,6 +97,33 @@ class Discriminator(nn.Module):
         return logits if self.classes else logits[:, 0]
 
 
+class ProjectionDiscriminator(Discriminator):
+    """Pictures (n, *shape) and conditions (n, k) -> logits (n,): score(f) + <V y, f>, f the features of the picture.
+
+    The condition is not seen beside the pixels; it is asked whether the features fit to it. Miyato and Koyama (2018),
+    "cGANs with projection discriminator", arXiv 1802.05637, equation 8.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        channels: Sequence[int] = (64, 128),  # after each block
+        *,
+        conditions: int,  # entries of a condition
+        **options,  # of Discriminator
+    ):
+        super().__init__(shape, channels, **options)
+        height, width = halved(shape, len(channels))
+        self.embed = nn.Linear(conditions, channels[-1] * height * width, bias=False)
+        begin(self.embed, options.get("spread", 0.02))
+
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        """Logits of being real and of this condition."""
+        features = self.features(x)
+        (condition,) = condition
+        return self.score(features)[:, 0] + (self.embed(condition.to(features)) * features).sum(1)
+
+
 def halved(shape: tuple[int, int, int], times: int) -> tuple[int, int]:
     """Height and width after so many halvings; ValueError where they are not whole."""
     if not times or any(side % 2**times for side in shape[1:]):

@@ -57,7 +57,10 @@ class GAN(Model):
 
     @torch.no_grad()
     def sample(self, n: int, *condition: Tensor) -> Tensor:
-        """n examples, each of its condition where the GAN is conditional: (n, *shape)."""
+        """n examples, each of its condition where the GAN is conditional: (n, *shape). ValueError without one there."""
+        if self.conditional and not (condition and len(condition[0]) == n):
+            given = f"{len(condition[0])} are given" if condition else "none is given"
+            raise ValueError(f"this GAN is conditional: {n} examples need {n} conditions, and {given}")
         return self.fake(n, *condition)
 
     def loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:

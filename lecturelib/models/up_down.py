@@ -27,13 +27,14 @@ class UpDown(DBN):
         layers: Sequence[RBM],
         classes: int = 0,
         k: int = 3,  # steps of Gibbs sampling in the top RBM
+        momentum: float = 0.9,
     ):
         super().__init__(layers, classes)
         if not all(isinstance(u, Bernoulli) for rbm in layers[:-1] for u in (rbm.visible_units, rbm.hidden_units)):
             raise ValueError("the way up and the way down are written for layers of Bernoulli units")
         if k < 1:
             raise ValueError(f"k is {k}; the chain of the top RBM needs at least one step")
-        self.k = k
+        self.k, self.momentum = k, momentum
         self.generative = nn.ModuleList(linear(rbm.W, rbm.a) for rbm in self.layers[:-1])
         for rbm in self.layers[:-1]:
             rbm.a.requires_grad_(False)  # the way down has its own
@@ -63,9 +64,9 @@ class UpDown(DBN):
         return {"loss": wake + sleep + top, "wake": wake, "sleep": sleep, "top": top}
 
     def turns(self, lr: float) -> list[Turn]:
-        """One Adam turn on the three together."""
+        """Gradient descent with momentum, on the three together."""
         moved = [p for p in self.parameters() if p.requires_grad]
-        return [Turn("model", self.loss, torch.optim.Adam(moved, lr=lr, fused=True))]
+        return [Turn("model", self.loss, torch.optim.SGD(moved, lr=lr, momentum=self.momentum, fused=True))]
 
 
 def _surprise(t: Tensor, s: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
-from lecturelib.models.dcgan import Discriminator, Generator
+from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.gan import GAN
@@ -62,6 +62,10 @@ def pictures() -> tuple[Tensor, ...]:
 
 def labelled_pictures() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.arange(16) % 10)
+
+
+def pictures_and_classes() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(), torch.eye(10)[torch.arange(16) % 10])
 
 
 def soft_clusters() -> tuple[Tensor, ...]:
@@ -159,11 +163,13 @@ CASES = [
     Case("RBM, Gaussian units that are seen, sparse", lambda: RBM(
         (1, 8, 8), 64, visible_units=GaussianUnits(), sparsity=0.2, momentum=0.9), pictures, 0.8, True, "error"),
     Case("DBN fine-tuned up and down", lambda: UpDown([RBM((1, 8, 8), 32), RBM(
-        42, 32, visible_units=Labelled(10))], 10), labelled_pictures, 0.8, True),
+        42, 32, visible_units=Labelled(10))], 10), labelled_pictures, 0.9, True),
     Case("GAN", lambda: GAN(nn.Sequential(mlp((4, 32, 64)), nn.Sigmoid(), nn.Unflatten(1, (1, 8, 8))), nn.Sequential(
         nn.Flatten(), mlp((64, 64, 1))), noise=4), pictures, 0.8, True),
     Case("GAN with DCGAN's networks, R1 now and then", lambda: GAN(Generator((1, 8, 8), 4, (16,)), Discriminator(
         (1, 8, 8), (16,)), LeastSquares(), noise=4, penalty=R1(0.1), lazy=4), labelled_pictures, 0.8, True),
+    Case("GAN of labels, projected", lambda: GAN(Generator((1, 8, 8), 14, (16,)), ProjectionDiscriminator((1, 8, 8), (
+        16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
     Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
@@ -255,7 +261,8 @@ def test_every_step_is_yielded_with_its_number(case):
 def test_samples_or_says_that_it_cannot(case):
     model = case.make()
     if case.samples:
-        x = model.sample(5)
+        condition = [part[:5] for part in case.batch()[1:]] if getattr(model, "conditional", False) else []
+        x = model.sample(5, *condition)
         assert x.shape == (5, *case.batch()[0].shape[1:])
         assert x.isfinite().all()
     else:

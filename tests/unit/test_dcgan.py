@@ -7,7 +7,7 @@ from torch import nn
 import lecturelib
 from lecturelib.data.tensors import Data
 from lecturelib.models.convolutional import pooled, resized
-from lecturelib.models.dcgan import Discriminator, Generator
+from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.gan import GAN
 from lecturelib.training import fit
 
@@ -64,6 +64,18 @@ def test_conditions_are_channels_and_entries_of_the_noise():
     assert not torch.allclose(make(z, one), make(z, other), atol=1e-4)
     x = torch.rand(4, 1, 8, 8)
     assert not torch.allclose(judge(x, one), judge(x, other), atol=1e-4)
+
+
+def test_a_projection_adds_the_fit_of_features_and_condition():
+    lecturelib.seed(0)
+    judge = ProjectionDiscriminator((1, 8, 8), (16,), conditions=3, norm=False)
+    x, y = torch.rand(5, 1, 8, 8), torch.eye(3)[[0, 1, 2, 1, 0]]
+    features, vectors = judge.features(x), judge.embed.weight.T  # (3, features), one for each class
+    wanted = judge.score(features)[:, 0] + (vectors[[0, 1, 2, 1, 0]] * features).sum(1)
+    torch.testing.assert_close(judge(x, y), wanted)
+    assert vectors.std().item() == pytest.approx(0.02, rel=0.1)
+    half = torch.full((5, 3), 1 / 3)  # a mixture of conditions has the mean of their logits
+    torch.testing.assert_close(judge(x, half), torch.stack([judge(x, torch.eye(3)[[c] * 5]) for c in range(3)]).mean(0))
 
 
 @pytest.mark.parametrize("channels", [(8, 8, 8, 8), ()])

@@ -111,6 +111,10 @@ def test_labels_reach_both_players_of_a_conditional_game(points):
     assert not torch.equal(before[1], gan.generator.of.weight)
     with pytest.raises(ValueError, match="it takes batches of examples and their labels"):
         gan.loss(points.x)
+    with pytest.raises(ValueError, match="5 examples need 5 conditions, and none is given"):
+        gan.sample(5)
+    with pytest.raises(ValueError, match="200 are given"):
+        gan.sample(5, y)
 
 
 def test_labels_are_not_looked_at_without_a_condition(points):

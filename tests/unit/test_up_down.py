@@ -81,7 +81,7 @@ def test_fine_tuning_raises_the_likelihood_of_what_was_pretrained():
     pretrain(rbms, data, 600, batch_size=50, lr=0.05, progress=False)
     model = UpDown(rbms, k=5)
     before = likelihood(model, LINES)
-    fit(model, data, 1500, batch_size=50, lr=3e-3, progress=False)
+    fit(model, data, 1500, batch_size=50, lr=0.03, progress=False)
     after = likelihood(model, LINES)
     assert after > before + 0.15, (before, after)
     assert after > -2.1  # at best log 1/6 = -1.8
@@ -95,7 +95,7 @@ def test_labels_are_learned():
     dbn = DBN(rbms, 2)
     fit(rbms[1], dbn.to_top(data), 400, batch_size=40, lr=0.1, progress=False)
     model = UpDown(rbms, 2)
-    fit(model, data, 600, batch_size=40, lr=3e-3, progress=False)
+    fit(model, data, 600, batch_size=40, lr=0.03, progress=False)
     assert (model.predict(LINES) == torch.arange(6) // 3).all()
     drawn = torch.bernoulli(model.sample(400, 100, y=torch.zeros(400, dtype=torch.int64)).flatten(1))
     distance = (drawn[:, None] - LINES).abs().sum(2)
