@@ -8,6 +8,7 @@ from collections.abc import Generator as Generates
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +18,13 @@ from lecturelib.checkpoint import load_model
 from lecturelib.data import Data, load
 from lecturelib.experiments.faces import WEIGHTS, FaceFactors, FacesVAE
 from lecturelib.experiments.glyphs import GlyphsClassifier
-from lecturelib.experiments.running import Experiment, Stage, Training
+from lecturelib.experiments.running import Stage, Training
 from lecturelib.fidelity import features_of, frechet_distance, precision_recall
 from lecturelib.games import R1, NonSaturating
 from lecturelib.model import Model
-from lecturelib.models.classifier import Classifies
 from lecturelib.models.convolutional import pooled, resized, strided, transposed
 from lecturelib.models.dcgan import Discriminator, Generator
 from lecturelib.models.gan import GAN
-from lecturelib.models.semi_supervised import SemiSupervisedGAN
 from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
@@ -102,24 +101,31 @@ class DigitsGAN(Training):
     r1: float = 0.0  # gamma, taken every 8 steps
     together: bool = False  # real and fake pictures go through the discriminator as one batch
     averaged: float | None = None  # decay of averaged weights, which are then judged
+    classes: ClassVar[int] = 0  # of which both players are told one
 
     def data(self) -> Data:
         return load("glyphs", n=self.n, seed=self.seed).only("x").to(device())
 
     def model(self) -> GAN:
-        up, down = (transposed, strided) if self.strides else (resized, pooled)
-        shared = {"hidden": self.hidden, "spread": self.spread}
-        units, output = nn.ReLU if self.rectified else nn.Tanh, nn.Tanh if self.bounded else nn.Identity
-        generator = Generator(
-            self.shape(), self.noise, self.channels, up=up, norm=self.norm, activation=units, output=output, **shared
-        )
-        leaky = partial(nn.LeakyReLU, self.leak)
-        critic = Discriminator(
-            self.shape(), self.critic, down=down, norm=self.critic_norm, activation=leaky, **shared
-        )
+        generator, critic = self.players()
         return (OneBatch if self.together else GAN)(
             generator, Noisy(critic, self.haze) if self.haze else critic, NonSaturating(self.smooth),
-            noise=self.noise, betas=(self.beta1, 0.999), penalty=R1(self.r1) if self.r1 else None, lazy=8)  # fmt: skip
+            noise=self.noise, conditional=self.classes > 0, betas=(self.beta1, 0.999),
+            penalty=R1(self.r1) if self.r1 else None, lazy=8)  # fmt: skip
+
+    def players(self) -> tuple[Generator, Discriminator]:
+        """Both networks."""
+        options = {"up": transposed if self.strides else resized, "norm": self.norm}
+        options |= {"activation": nn.ReLU if self.rectified else nn.Tanh}
+        options |= {"output": nn.Tanh if self.bounded else nn.Identity}
+        shared = {"hidden": self.hidden, "spread": self.spread}
+        told = self.noise + self.classes
+        return Generator(self.shape(), told, self.channels, **options, **shared), self.judge(**shared)
+
+    def judge(self, kind: type[Discriminator] = Discriminator, **options) -> Discriminator:
+        """The discriminator."""
+        options |= {"down": strided if self.strides else pooled, "norm": self.critic_norm}
+        return kind(self.shape(), self.critic, activation=partial(nn.LeakyReLU, self.leak), **options)
 
     def shape(self) -> tuple[int, int, int]:
         """Of one picture."""
@@ -185,47 +191,3 @@ def distances(network: nn.Module, train: Tensor, test: Tensor, made: Tensor) -> 
     precision, recall = precision_recall(test, made)
     return {"Fréchet distance": distance, "of training pictures": between, "their ratio": distance / between,
             "precision": precision, "recall": recall}  # fmt: skip
-
-
-class Alone(Classifies, Model):
-    """A network of logits that learns from named pictures."""
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The network's logits."""
-        return self.network(x)
-
-
-@dataclass(frozen=True)
-class SemiSupervised(Experiment):
-    """Drawn digits of which few have names: a classifier that is a GAN's discriminator, too.
-
-    The figure is its accuracy on 5,000 test digits. Salimans et al. (2016), section 5, with 20 to 200 labels a class.
-    """
-
-    adversarial: bool = True  # otherwise the same network sees the named digits alone
-    named: int = 10  # digits of each class
-    steps: int = 1500
-    batch_size: int = 64
-    lr: float = 5e-4
-    n: int = 30_000
-    noise: int = 64
-    channels: tuple[int, ...] = (96, 48)
-    critic: tuple[int, ...] = (32, 64)
-
-    def stages(self) -> Generates[Stage, History, dict[str, float]]:
-        digits = load("glyphs", n=self.n, seed=self.seed).to(device())
-        first = torch.cat([(digits.y == c).nonzero()[: self.named, 0] for c in range(10)])
-        few = digits.subset(first)
-        network = Discriminator((1, 28, 28), self.critic, classes=10, norm=False)
-        model: Model = Alone(network)
-        if self.adversarial:
-            generator = Generator((1, 28, 28), self.noise, self.channels)
-            model = SemiSupervisedGAN(generator, network, few, noise=self.noise)
-        options = {"schedule": cosine(flat=0.6), "precision": "auto"}
-        data = digits.only("x") if self.adversarial else few
-        yield Stage("model", model, data, self.steps, min(self.batch_size, len(data)), self.lr, options)
-        return {"accuracy": model.accuracy(load("glyphs", n=5000, seed=self.seed, split="test"))}

@@ -6,9 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from lecturelib.data import load
 from lecturelib.experiments import run
-from lecturelib.experiments.gans import DigitsGAN, FacesGAN, Noisy, OneBatch, SemiSupervised, reader
+from lecturelib.experiments.gans import DigitsGAN, FacesGAN, Noisy, OneBatch, reader
+from lecturelib.experiments.labels import ConditionalDigits, Enlarged, SemiSupervised, SmallSets, with_classes
 from lecturelib.games import R1, NonSaturating
+from lecturelib.model import Model
+from lecturelib.models.dcgan import ProjectionDiscriminator
 from lecturelib.models.gan import GAN
 
 SMALL = DigitsGAN(n=300, channels=(16, 8), critic=(8, 16), noise=8)
@@ -99,6 +103,63 @@ def test_few_named_digits(adversarial, monkeypatch):
     assert isinstance(outcome.models["model"], GAN) == adversarial
     if adversarial:
         assert outcome.models["model"].y.bincount().tolist() == [3] * 10
+
+
+@pytest.mark.parametrize("projected", [True, False])
+def test_digits_that_are_asked_for(projected, monkeypatch):
+    monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
+    experiment = ConditionalDigits(projected=projected, n=300, channels=(16, 8), critic=(8, 16), noise=8)
+    outcome = run(experiment, progress=False)
+    gan, figures = outcome.models["model"], outcome.figures
+    assert gan.conditional
+    assert isinstance(gan.discriminator, ProjectionDiscriminator) == projected
+    assert 0 <= figures["of the worst class"] <= figures["made as asked"] < 0.5
+    (x, y), digits = next(experiment.data().batches(40, seed=1)), load("glyphs", n=300)
+    where = [int((digits.x == one).flatten(1).all(1).nonzero()[0, 0]) for one in x]
+    assert torch.equal(y.argmax(1), digits.y[where])
+    assert with_classes(digits).stored[0].dtype == torch.uint8  # a quarter of the memory
+
+
+class Asked(nn.Module):
+    """A generator whose pictures are as bright as the class that was asked for."""
+
+    def forward(self, z, y):
+        return y.argmax(1).view(-1, 1, 1, 1).expand(-1, 1, 4, 4) / 10
+
+
+class Watched(Model):
+    """A classifier that keeps what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def loss(self, x, y):
+        self.seen = x, y
+        return {"loss": self.weight.sum()}
+
+
+def test_a_part_of_the_batch_is_made_and_keeps_its_class():
+    gan = GAN(Asked(), nn.Linear(1, 1), noise=2, conditional=True)
+    model = Enlarged(Watched(), gan, share=0.25)
+    assert {name for name, _ in model.named_parameters()} == {"classifier.weight"}
+    model.loss(torch.full((40, 1, 4, 4), 7.0), torch.full((40,), 3))
+    x, y = model.classifier.seen
+    assert x.shape == (40, 1, 4, 4)
+    assert (x[:30] == 7).all()
+    assert (y[:30] == 3).all()
+    assert torch.equal((10 * x[30:, 0, 0, 0]).round().long(), y[30:])
+    assert len(y[30:].unique()) > 3
+
+
+@pytest.mark.parametrize("setting", [
+    {}, {"changed": True}, {"made": True}, {"changed": True, "made": True}, {"more": 3}])  # fmt: skip
+def test_small_sets(setting, monkeypatch):
+    monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
+    outcome = run(SmallSets(counts=(2, 4), **setting), progress=False)
+    assert outcome.figures.keys() == {"2", "4"}
+    assert all(0.05 < accuracy < 0.9 for accuracy in outcome.figures.values())
+    assert len(outcome.models) == (4 if setting.get("made") else 2)
 
 
 def test_the_readers_come_trained():
