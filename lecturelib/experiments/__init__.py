@@ -64,7 +64,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_deep_scratch_conjugate": ConjugateAutoencoder(pretrain_epochs=0),
     "mnist_logistic_pca30": LinearCode(),
     "mnist_pca30": PCA(),
-    "olivetti_deep_autoencoder": DeepAutoencoder(source="olivetti", sizes=(2000, 1000, 500, 30)),
+    "olivetti_deep_autoencoder": DeepAutoencoder(source="olivetti", sizes=(2000, 1000, 500, 30), epochs=40, lr=1e-3),
     "olivetti_pca30": PCA(source="olivetti"),
     "mnist_contractive": ContractiveFeatures(),
     "mnist_dbn": GenerativeClassifier(),

@@ -28,8 +28,8 @@ class GenerativeClassifier(Experiment):
     batch_size: int = 100
     greedy_steps: int = 15_000  # of each RBM, 500 an epoch
     greedy_lr: float = 0.05
-    steps: int = 30_000  # of fine-tuning
-    lr: float = 3e-4
+    steps: int = 45_000  # of fine-tuning
+    lr: float = 0.05
     k: int = 3  # steps of Gibbs sampling in the top RBM while it is fine-tuned
     momentum: float = 0.9
     weight_decay: float = 2e-4
@@ -50,7 +50,7 @@ class GenerativeClassifier(Experiment):
         yield Stage(f"layer{len(sizes)}", dbn.top, dbn.to_top(data), *how)
         parts = {"training": data, "validation": validation, "test": load("mnist", split="test").to(device())}
         figures = {f"{name} error in %, before fine-tuning": error(dbn, part) for name, part in parts.items()}
-        model = UpDown(rbms, 10, self.k)
+        model = UpDown(rbms, 10, self.k, self.momentum)
         yield Stage("up_down", model, data, self.steps, self.batch_size, self.lr, options)
         return figures | {f"{name} error in %": error(model, part) for name, part in parts.items()}
 

@@ -77,7 +77,9 @@ class Quiz:
 
 
 def interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval for a share of which `right` of n were seen; z = 1.96 for 95 %."""
+    """Wilson's interval for a share of which `right` of n were seen; z = 1.96 for 95 %. ValueError for n = 0."""
+    if n < 1:
+        raise ValueError("nothing was counted: n is 0")
     share = right / n
     middle, reach = share + z**2 / (2 * n), z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max(0.0, (middle - reach) / (1 + z**2 / n)), min(1.0, (middle + reach) / (1 + z**2 / n))
@@ -88,19 +90,20 @@ def sheet(quiz: Quiz, solved: bool = False, columns: int = 10) -> Figure:
     titles = [f"{i + 1}" for i in range(len(quiz.truth))]
     if solved:
         kinds = ["real" if t else "generated" for t in quiz.truth.tolist()]
-        marks = ["✓ " if r else "✗ " for r in quiz.right()] or [""] * len(kinds)
-        titles = [f"{mark}{kind}" for mark, kind in zip(marks, kinds, strict=False)]
+        marks = [" ✓" if r else " ✗" for r in quiz.right()]
+        marks += [""] * (len(kinds) - len(marks))
+        titles = [f"{number} {kind}{mark}" for number, kind, mark in zip(titles, kinds, marks, strict=True)]
     return plots.images(quiz.pictures, columns, titles, size=1.1)
 
 
 def play(
-    new_quiz: Callable[[int], Quiz],  # a game for a seed: the button "play again" asks for the next
+    new_quiz: Callable[[int], Quiz],  # a game for a seed: 0 is the sheet, then 1, 2, ... are played
     alt: str,  # what the sheet of pictures shows that stands in for the game where nobody can click
     closing: str = "",  # said at the end, such as the Fréchet distance of the generated pictures
 ) -> None:
-    """Display the game; its other representation is a PNG of the first game's pictures, to be guessed on paper."""
-    games = [new_quiz(0)]
-    first = png(sheet(games[-1]))
+    """Display the game; its other representation is a PNG of the pictures of game 0, to be guessed on paper."""
+    first = png(sheet(new_quiz(0)), colours=None)
+    games = [new_quiz(1)]
     image, text = ipywidgets.Image(format="png"), ipywidgets.HTML()
     real, made, again = (ipywidgets.Button(description=words) for words in ("real", "generated", "play again"))
 
@@ -110,20 +113,22 @@ def play(
         real.disabled = made.disabled = game.over
         again.layout.visibility = "visible" if game.over else "hidden"
         if game.over:
-            image.value = png(sheet(game, solved=True))
+            image.value = png(sheet(game, solved=True), colours=None)
             text.value = f"{last} {_verdict(game)} {closing}"
         else:
-            image.value = png(plots.images(game.pictures[number : number + 1], size=3))
+            image.value = png(plots.images(game.pictures[number : number + 1], size=3), colours=None)
             progress = f"picture {number + 1} of {len(game.truth)}"
             text.value = f"{last} {progress}, score {game.score} of {number}, streak {game.streak}"
 
     def say(is_real: bool) -> None:
+        if games[-1].over:  # a click that was on its way
+            return
         truth = "real" if games[-1].truth[len(games[-1].answers)] else "generated"
         right = games[-1].answer(is_real)
         refresh(f"<b>{'Right' if right else 'Wrong'}: it was {truth}.</b>")
 
     def anew(_button) -> None:
-        games.append(new_quiz(len(games)))
+        games.append(new_quiz(len(games) + 1))
         refresh()
 
     real.on_click(lambda _button: say(True))

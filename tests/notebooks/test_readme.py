@@ -9,10 +9,11 @@ from lecturelib import launch, notebooks
 README = (launch.course_root() / "README.md").read_text(encoding="utf-8")
 
 
-def test_all_lectures_are_there_and_numbered():
+def test_all_lectures_are_there_in_order_and_each_number_once():
     numbers = [path.name[:2] for path in notebooks.find()]
-    assert numbers == [f"{i:02}" for i in range(1, len(numbers) + 1)]
-    assert len(numbers) >= 3
+    assert numbers == sorted(set(numbers))
+    assert numbers[:3] == ["01", "02", "03"]
+    assert re.findall(r"^\| (\d\d) \| \[", README, re.MULTILINE) == numbers
 
 
 @pytest.mark.parametrize("path", notebooks.find(), ids=lambda path: path.stem)

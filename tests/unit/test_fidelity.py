@@ -132,6 +132,7 @@ def test_the_kernel_distance_is_right_on_average():
 def test_the_score_knows_sure_and_varied_answers():
     sure = 50 * torch.eye(5).repeat(40, 1)
     assert inception_score(sure) == pytest.approx(5)
+    assert inception_score(1e4 * sure) == pytest.approx(5)  # probabilities that are 0
     assert inception_score(torch.zeros(40, 5)) == pytest.approx(1)
     assert inception_score(sure[:1].repeat(40, 1)) == pytest.approx(1)
     logits = torch.randn(200, 5, dtype=torch.float64)
@@ -169,3 +170,4 @@ def test_copies_are_found_and_distance_is_not_taken_for_honesty():
     assert copying(train + 0.01 * torch.randn(train.shape, generator=rng), train, test) > 0.99
     assert copying(made + 5, train, test) < 0.05
     assert copying(test, train, test) == 0.5
+    assert copying(train, train, train[:50]) == 0.5  # ties
