@@ -1,0 +1,133 @@
+"""How fast do GANs train? Steps a second as ratios against a loop in the style of the usual tutorials, in one run.
+
+    python benchmarks/gan.py [--steps 60] [--repeats 3] [--only digits]
+
+The peer is what most tutorials write: pictures as Pillow images, turned into tensors one at a time by a Dataset, a
+DataLoader (without workers and with two: the faster counts), float32, labels of ones and zeros under
+BCEWithLogitsLoss, a pass for the real and one for the fake batch, then the same fakes for the generator, `.item()` of
+both losses in each step. Networks, batches of 64 and Adam are the same on both sides.
+Run it alone and without OMP_WAIT_POLICY=passive, under which two threads wait for one another.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import ToTensor
+
+import lecturelib
+from lecturelib.data import Data, load
+from lecturelib.experiments.gans import DigitsGAN, FacesGAN
+from lecturelib.experiments.labels import ConditionalDigits
+
+BATCH = 64
+
+
+class Pictures(Dataset):
+    """One picture at a time, through a transform, and its label."""
+
+    def __init__(self, data: Data):
+        x = data.stored[0].permute(0, 2, 3, 1).numpy()
+        self.images = [Image.fromarray(one[:, :, 0] if one.shape[2] == 1 else one) for one in x]
+        self.labels = data.stored[1] if "y" in data.names else torch.zeros(len(x))
+        self.transform = ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        return self.transform(self.images[i]), self.labels[i]
+
+
+def endless(loader: DataLoader) -> Iterator:
+    """Its batches, epoch after epoch."""
+    while True:
+        yield from loader
+
+
+def usual_steps(experiment: DigitsGAN, data: Data, workers: int) -> Iterator[tuple[float, float]]:
+    """The peer, step by step."""
+    gan = experiment.model()  # for its networks
+    netG, netD, told = gan.generator, gan.discriminator, gan.conditional
+    for_D = torch.optim.Adam(netD.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    for_G = torch.optim.Adam(netG.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    criterion = nn.BCEWithLogitsLoss()
+    loader = DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=workers, drop_last=True)
+    for x, y in endless(loader):
+        condition = (y,) if told else ()
+        netD.zero_grad()
+        label = torch.full((len(x),), 1.0)
+        on_real = criterion(netD(x, *condition), label)
+        on_real.backward()
+        fake = netG(torch.randn(len(x), gan.noise), *condition)
+        label.fill_(0.0)
+        on_fake = criterion(netD(fake.detach(), *condition), label)
+        on_fake.backward()
+        for_D.step()
+        netG.zero_grad()
+        label.fill_(1.0)
+        of_G = criterion(netD(fake, *condition), label)
+        of_G.backward()
+        for_G.step()
+        yield (on_real + on_fake).item(), of_G.item()
+
+
+def our_steps(experiment: DigitsGAN, data: Data, precision: str | None) -> Iterator:
+    """`train` on tensors held in memory."""
+    return lecturelib.train(experiment.model(), data, 1_000_000, batch_size=BATCH, lr=1e-3, precision=precision)
+
+
+def a_second(steps: Iterator, n: int) -> float:
+    """Steps a second, after five that do not count."""
+    for _ in range(5):
+        next(steps)
+    start = time.perf_counter()
+    for _ in range(n):
+        next(steps)
+    return n / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Measure all in turn, several times, and print medians, spreads and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", help="a part of a game's name")
+    options = parser.parse_args()
+    lecturelib.seed(0)
+    games = {"DCGAN, digits 28 x 28": DigitsGAN(), "conditional DCGAN, digits 28 x 28": ConditionalDigits(),
+             "DCGAN, faces 32 x 32": FacesGAN()}  # fmt: skip
+    print(f"{options.steps} steps, median of {options.repeats} (lowest to highest); torch {torch.__version__}, "
+          f"{torch.get_num_threads()} threads, {os.cpu_count()} cores")  # fmt: skip
+    for game, experiment in games.items():
+        if options.only and options.only not in game:
+            continue
+        if isinstance(experiment, FacesGAN):
+            data = load("faces", n=4000, vary=experiment.vary).only("x")
+        else:
+            data = experiment.data().subset(slice(4000))
+        runs: dict[str, Callable[[], Iterator]] = {
+            "tutorial, no workers": lambda e=experiment, d=data: usual_steps(e, d, 0),
+            "tutorial, two workers": lambda e=experiment, d=data: usual_steps(e, d, 2),
+            "train, float32": lambda e=experiment, d=data: our_steps(e, d, None),
+            "train, bfloat16": lambda e=experiment, d=data: our_steps(e, d, "bfloat16"),
+        }
+        found: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(options.repeats):  # in turn, so that a noisy minute hits all alike
+            for name, run in runs.items():
+                found[name].append(a_second(run(), options.steps))
+        peer = max(median(values) for name, values in found.items() if name.startswith("tutorial"))
+        print(game)
+        for name, values in found.items():
+            print(f"  {name:22s} {median(values):6.2f} steps a second ({min(values):.2f} to {max(values):.2f}) "
+                  f"{median(values) / peer:5.2f} x")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The peer of benchmarks/gan.py is a GAN that learns, on the same networks and the same data."""
+
+from itertools import islice
+
+import pytest
+import torch
+from scripts_of_benchmarks import script
+
+import lecturelib
+from lecturelib.data import Data, load
+from lecturelib.experiments.gans import DigitsGAN
+from lecturelib.experiments.labels import ConditionalDigits
+
+SMALL = {"n": 300, "channels": (16, 8), "critic": (8, 16), "noise": 8}
+
+
+@pytest.mark.parametrize("experiment", [DigitsGAN(**SMALL), ConditionalDigits(**SMALL)])
+def test_the_peer_learns_and_both_take_the_same_batches(experiment):
+    with script("gan") as gan:
+        lecturelib.seed(0)
+        data = experiment.data()
+        losses = torch.tensor(list(islice(gan.usual_steps(experiment, data, 0), 25)))
+        assert losses.isfinite().all()
+        assert losses[-5:, 0].mean() < 0.5 * losses[0, 0]  # the discriminator sees what is made so early
+        mine = list(islice(gan.our_steps(experiment, data, None), 2))
+        assert mine[-1].number == 1
+        assert gan.a_second(iter(range(100)), 10) > 0
+
+
+def test_pictures_come_out_as_they_are_in_the_data():
+    for data in (load("glyphs", n=3), load("faces", n=3).only("x")):
+        with script("gan") as gan:
+            pictures = gan.Pictures(data)
+            assert len(pictures) == 3
+            for i in range(3):
+                torch.testing.assert_close(pictures[i][0], data.x[i])
+
+
+def test_labels_ride_along():
+    with script("gan") as gan:
+        pictures = gan.Pictures(Data(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.eye(4)))
+        assert torch.equal(pictures[2][1], torch.eye(4)[2])
