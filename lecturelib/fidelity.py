@@ -74,7 +74,7 @@ def parzen(x: Tensor, samples: Tensor, sigma: float, chunk: int = 500) -> Tensor
     """log p(x) of each example under Gaussians of width sigma around samples: (n, ...), (m, ...) -> (n,), in nats.
 
     Breuleux, Bengio, Vincent (2011); used for GANs by Goodfellow et al. (2014), table 1. It says little in many
-    dimensions: Theis, van den Oord, Bethge (2016), arXiv 1511.01844, section 3.2. ValueError for a width of 0 or less.
+    dimensions: Theis, van den Oord, Bethge (2016), arXiv 1511.01844, section 3.5. ValueError for a width of 0 or less.
     """
     if not sigma > 0:
         raise ValueError(f"sigma is {sigma}; a width above 0 is needed")

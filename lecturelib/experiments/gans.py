@@ -1,7 +1,7 @@
 """DCGANs of drawn digits and of drawn faces, judged by the networks that come with the course.
 
 Every guideline of Radford, Metz, Chintala (2016), arXiv 1511.06434, can be left out, and some of the tricks that have
-been handed on since can be added: the study `dcgan` measures what each is worth.
+been handed on since can be added.
 """
 
 from collections.abc import Generator as Generates
@@ -33,18 +33,22 @@ SURE = 0.9  # probability of its class from which on a digit counts as readable
 JUDGED = 2000  # pictures of each kind
 
 
-def reader(name: str = "glyphs_classifier") -> Model:
-    """The network that reads digits, or with "face_factors" faces, as it is shipped; on the device."""
-    kind = {"glyphs_classifier": GlyphsClassifier, "face_factors": FaceFactors}[name]
-    model = kind().model()
+def reader(experiment: Training, name: str) -> Model:
+    """The network of an experiment as it is shipped under a name; on the device, in evaluation mode."""
+    model = experiment.model()
     load_model(model, WEIGHTS / name)
     return model.to(device()).eval()
 
 
-class Noisy(nn.Module):
+def digits_reader() -> Model:
+    """The course's classifier of drawn digits."""
+    return reader(GlyphsClassifier(), "glyphs_classifier")
+
+
+class InstanceNoise(nn.Module):
     """A discriminator that sees all pictures through noise of a standard deviation, while it trains.
 
-    Sønderby et al. (2017), arXiv 1610.04490, section 3: instance noise.
+    Sønderby et al. (2017), arXiv 1610.04490.
     """
 
     def __init__(self, network: nn.Module, sigma: float):
@@ -56,16 +60,32 @@ class Noisy(nn.Module):
         return self.network(x + self.sigma * torch.randn_like(x) if self.training else x, *condition)
 
 
-class OneBatch(GAN):
-    """A GAN whose discriminator gets real and fake examples as one batch: its batch norm has statistics of both."""
+class JointBatches(GAN):
+    """A GAN whose discriminator gets real and fake examples as one batch: its batch norm has statistics of both.
 
-    def loss(self, x: Tensor, *_: Tensor) -> dict[str, Tensor]:
-        """The discriminator's loss; without penalty."""
-        with torch.no_grad():
-            fake = self.fake(len(x))
-        real_scores, fake_scores = self.discriminator(torch.cat([x, fake])).chunk(2)
-        loss = self.game.discriminator(real_scores.float(), fake_scores.float())
-        return {"loss": loss, "real": real_scores.mean(), "fake": fake_scores.mean()}
+    ValueError for a penalty, which would need batches of its own.
+    """
+
+    def __init__(self, *players: nn.Module, **options):
+        super().__init__(*players, **options)
+        if self.penalty is not None:
+            raise ValueError("a penalty needs batches of its own: it does not go with joint batches")
+
+    def scores(self, x: Tensor, *batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of x and of as many fakes: (n,) and (n,)."""
+        condition = self.condition(batch)
+        both = torch.cat([x, self.fake(len(x), *condition)])
+        real, fake = self.discriminator(both, *(torch.cat([part, part]) for part in condition)).float().chunk(2)
+        return real, fake
+
+    def loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:
+        """The discriminator's loss."""
+        real, fake = self.scores(x, *batch)
+        return {"loss": self.game.discriminator(real, fake), "real": real.mean(), "fake": fake.mean()}
+
+    def generator_loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:
+        """The generator's loss on as many fakes as there are in the batch."""
+        return {"loss": self.game.generator(self.scores(x, *batch)[1])}
 
 
 @dataclass(frozen=True)
@@ -73,8 +93,8 @@ class DigitsGAN(Training):
     """A DCGAN of drawn digits, 28 x 28.
 
     Judged by the course's classifier on 2,000 of its digits and as many test digits: the share that it is sure of (90 %
-    or more), the share of the rarest class, the Fréchet distance of its features to those of test digits (beside it
-    that of training digits, and their ratio), precision and recall.
+    or more), the share of the class that is read least often, the Fréchet distance of its features to those of test
+    digits (beside it that of training digits, which is chance, and their ratio), precision and recall.
     """
 
     steps: int = 500
@@ -83,76 +103,81 @@ class DigitsGAN(Training):
     falls: float = 0.6  # from this share of the run on the rate falls to 0, as a cosine; 1: never
     n: int = 30_000
     noise: int = 64
-    channels: tuple[int, ...] = (96, 48)  # the generator's
-    critic: tuple[int, ...] = (64, 128)  # the discriminator's
+    generator_channels: tuple[int, ...] = (96, 48)
+    discriminator_channels: tuple[int, ...] = (64, 128)
     # the guidelines
-    strides: bool = True  # 1; otherwise pooling in the discriminator, enlarged maps in the generator
-    norm: bool = True  # 2, in the generator
-    critic_norm: bool = True  # 2, in the discriminator
+    transposed: bool = True  # 1, generator: kernels of 4; otherwise maps are enlarged, then kernels of 3
+    strided: bool = True  # 1, discriminator: kernels of 4; otherwise kernels of 3, then pooling
+    generator_norm: bool = True  # 2
+    discriminator_norm: bool = True  # 2
     hidden: int | None = None  # 3; a number of units: both have a fully connected hidden layer
     rectified: bool = True  # 4; otherwise tanh in the generator
     bounded: bool = True  # 4: tanh at its output; otherwise nothing
-    leak: float = 0.2  # 5: slope of the discriminator's units below 0
-    spread: float | None = 0.02  # standard deviation of the first weights; None: torch's own start
+    negative_slope: float = 0.2  # 5: of the discriminator's units
+    init_std: float | None = 0.02  # of the first weights; None: torch's own start
     beta1: float = 0.5
     # tricks
     smooth: float = 1.0  # what the discriminator should answer for real pictures
-    haze: float = 0.0  # standard deviation of noise on all that it sees
-    r1: float = 0.0  # gamma, taken every 8 steps
-    together: bool = False  # real and fake pictures go through the discriminator as one batch
-    averaged: float | None = None  # decay of averaged weights, which are then judged
+    instance_noise: float = 0.0  # its standard deviation; pixels are in [0, 1]
+    r1: float = 0.0  # gamma, for pixels in [0, 1], taken every 8 steps
+    joint_batches: bool = False
+    ema: float | None = None  # decay of the averaged weights, which are then judged
     classes: ClassVar[int] = 0  # of which both players are told one
 
     def data(self) -> Data:
         return load("glyphs", n=self.n, seed=self.seed).only("x").to(device())
 
     def model(self) -> GAN:
-        generator, critic = self.players()
-        return (OneBatch if self.together else GAN)(
-            generator, Noisy(critic, self.haze) if self.haze else critic, NonSaturating(self.smooth),
-            noise=self.noise, conditional=self.classes > 0, betas=(self.beta1, 0.999),
+        shared = {"conditions": self.classes, "hidden": self.hidden, "spread": self.init_std}
+        generator = Generator(
+            self.shape(), self.noise, self.generator_channels, up=transposed if self.transposed else resized,
+            norm=self.generator_norm, activation=nn.ReLU if self.rectified else nn.Tanh,
+            output=nn.Tanh if self.bounded else nn.Identity, **shared)  # fmt: skip
+        discriminator = self.kind()(
+            self.shape(), self.discriminator_channels, down=strided if self.strided else pooled,
+            norm=self.discriminator_norm, activation=partial(nn.LeakyReLU, self.negative_slope), **shared)  # fmt: skip
+        return (JointBatches if self.joint_batches else GAN)(
+            generator, InstanceNoise(discriminator, self.instance_noise) if self.instance_noise else discriminator,
+            game=NonSaturating(self.smooth), noise=self.noise, conditional=self.classes > 0, betas=(self.beta1, 0.999),
             penalty=R1(self.r1) if self.r1 else None, lazy=8)  # fmt: skip
 
-    def players(self) -> tuple[Generator, Discriminator]:
-        """Both networks."""
-        options = {"up": transposed if self.strides else resized, "norm": self.norm}
-        options |= {"activation": nn.ReLU if self.rectified else nn.Tanh}
-        options |= {"output": nn.Tanh if self.bounded else nn.Identity}
-        shared = {"hidden": self.hidden, "spread": self.spread}
-        told = self.noise + self.classes
-        return Generator(self.shape(), told, self.channels, **options, **shared), self.judge(**shared)
-
-    def judge(self, kind: type[Discriminator] = Discriminator, **options) -> Discriminator:
-        """The discriminator."""
-        options |= {"down": strided if self.strides else pooled, "norm": self.critic_norm}
-        return kind(self.shape(), self.critic, activation=partial(nn.LeakyReLU, self.leak), **options)
+    def kind(self) -> type[Discriminator]:
+        """Of the discriminator."""
+        return Discriminator
 
     def shape(self) -> tuple[int, int, int]:
         """Of one picture."""
         return 1, 28, 28
 
+    def conditions(self, n: int) -> tuple[Tensor, ...]:
+        """What n pictures are asked to be, where the GAN is conditional."""
+        return ()
+
     def options(self) -> Mapping:
-        return {"schedule": cosine(flat=self.falls) if self.falls < 1 else None, "precision": "auto",
-                "ema": self.averaged}  # fmt: skip
+        return {"schedule": cosine(flat=self.falls) if self.falls < 1 else None, "precision": "auto", "ema": self.ema}
 
     def stages(self) -> Generates[Stage, History, dict[str, float]]:
         model = self.model()
         history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        if self.averaged is not None:
+        if self.ema is not None:
             model = history.ema
-            # the statistics that batch norm has kept are those of other weights
-            update_bn((torch.randn(500, self.noise, device=model.device) for _ in range(10)), model.generator)
+            conditions = self.conditions(500)
+            inputs = (torch.cat([torch.randn(500, self.noise, device=model.device), *conditions], 1) for _ in range(10))
+            update_bn(inputs, model.generator)  # the statistics that batch norm has kept are those of other weights
         return self.figures(model)
 
     @torch.no_grad()
     def figures(self, model: GAN) -> dict[str, float]:
-        n, classifier = choose(smoke=200, cpu=JUDGED), reader("glyphs_classifier")
+        n, classifier = choose(smoke=200, cpu=JUDGED), digits_reader()
         train, test = (load("glyphs", n=n, seed=self.seed, split=split).x.to(device()) for split in ("train", "test"))
-        made = model.eval().sample(n).clamp(0, 1)
+        made = model.eval().sample(n, *self.conditions(n)).clamp(0, 1)
+        return self.judged(classifier, made) | distances(classifier, train, test, made)
+
+    def judged(self, classifier: Model, made: Tensor) -> dict[str, float]:
+        """What the classifier reads in generated digits."""
         sure, label = classifier(made).softmax(1).max(1)
         return {"sure of": (sure >= SURE).float().mean().item(),
-                "rarest class": label.bincount(minlength=10).min().item() / n,
-                **distances(classifier, train, test, made)}  # fmt: skip
+                "least frequent class": label.bincount(minlength=10).min().item() / len(made)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -163,8 +188,8 @@ class FacesGAN(DigitsGAN):
     """
 
     steps: int = 6000
-    channels: tuple[int, ...] = (128, 64, 32)
-    critic: tuple[int, ...] = (32, 64, 128)
+    generator_channels: tuple[int, ...] = (128, 64, 32)
+    discriminator_channels: tuple[int, ...] = (32, 64, 128)
     vary: tuple[str, ...] = FacesVAE.vary
 
     def data(self) -> Data:
@@ -181,7 +206,8 @@ class FacesGAN(DigitsGAN):
     def figures(self, model: GAN) -> dict[str, float]:
         n = choose(smoke=300, cpu=JUDGED)
         train, test = (self._faces(n, split).x for split in ("train", "test"))
-        return distances(reader("face_factors"), train, test, model.eval().sample(n).clamp(0, 1))
+        made = model.eval().sample(n).clamp(0, 1)
+        return distances(reader(FaceFactors(), "face_factors"), train, test, made)
 
 
 def distances(network: nn.Module, train: Tensor, test: Tensor, made: Tensor) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Labels and GANs: digits that are asked for, few labels beside many pictures, training sets that are made larger."""
 
 from collections.abc import Generator as Generates
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from lecturelib.data import Data, load
 from lecturelib.data.augment import RandomAffine
-from lecturelib.experiments.gans import JUDGED, DigitsGAN, distances, reader
+from lecturelib.experiments.gans import DigitsGAN, digits_reader
 from lecturelib.experiments.running import Experiment, Stage
-from lecturelib.model import Model
+from lecturelib.model import Model, Turn
 from lecturelib.models.classifier import Augmented, Classifies, ConvClassifier
 from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.gan import GAN
@@ -20,10 +20,27 @@ from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
+CLASSES = 10
+
+
+def one_hot(y: Tensor) -> Tensor:
+    """Labels (n,) as rows of zeros and a one, (n, 10)."""
+    return F.one_hot(y, CLASSES).float()
+
 
 def with_classes(digits: Data) -> Data:
     """x and the class of each as a row of zeros and a one: what a conditional GAN takes."""
-    return Data(digits.stored[0], F.one_hot(digits.y, 10).float())
+    return Data(digits.stored[0], one_hot(digits.y))
+
+
+def first_of_each(digits: Data, k: int) -> Data:
+    """The first k digits of each class."""
+    return digits.subset(torch.cat([(digits.y == c).nonzero()[:k, 0] for c in range(CLASSES)]))
+
+
+def augmentation() -> RandomAffine:
+    """What does not change a digit: moved, turned, slanted and stretched a little."""
+    return RandomAffine(0.1, 15.0, 0.3, 0.15)
 
 
 @dataclass(frozen=True)
@@ -35,124 +52,134 @@ class ConditionalDigits(DigitsGAN):
     """
 
     projected: bool = True
-    classes = 10
+    classes = CLASSES
 
     def data(self) -> Data:
         return with_classes(load("glyphs", n=self.n, seed=self.seed)).to(device())
 
-    def judge(self, **options) -> Discriminator:
-        kind = ProjectionDiscriminator if self.projected else Discriminator
-        return super().judge(kind, conditions=self.classes, **options)
+    def kind(self) -> type[Discriminator]:
+        return ProjectionDiscriminator if self.projected else Discriminator
 
-    @torch.no_grad()
-    def figures(self, model: GAN) -> dict[str, float]:
-        n, classifier = choose(smoke=200, cpu=JUDGED), reader("glyphs_classifier")
-        train, test = (load("glyphs", n=n, seed=self.seed, split=split).x.to(device()) for split in ("train", "test"))
-        y = torch.arange(n, device=device()) % 10
-        made = model.eval().sample(n, F.one_hot(y, 10).float()).clamp(0, 1)
-        right = [(classifier.predict(made[y == c]) == c).float().mean().item() for c in range(10)]
-        return {"made as asked": sum(right) / 10, "of the worst class": min(right),
-                **distances(classifier, train, test, made)}  # fmt: skip
+    def conditions(self, n: int) -> tuple[Tensor, ...]:
+        return (one_hot(torch.arange(n, device=device()) % CLASSES),)
+
+    def judged(self, classifier: Model, made: Tensor) -> dict[str, float]:
+        right = as_asked(classifier, made, torch.arange(len(made), device=made.device) % CLASSES)
+        return {"made as asked": sum(right) / CLASSES, "of the worst class": min(right)}
 
 
-class Alone(Classifies, Model):
-    """A network of logits that learns from named pictures."""
+def as_asked(classifier: Model, made: Tensor, y: Tensor) -> list[float]:
+    """For each class the share of the digits asked for, y (n,), that are read as it."""
+    read = classifier.predict(made)
+    return [(read[y == c] == c).float().mean().item() for c in range(CLASSES)]
 
-    def __init__(self, network: nn.Module):
+
+class Supervised(Classifies, Model):
+    """A network of logits that learns from labelled pictures, by the same Adam as a GAN's players."""
+
+    def __init__(self, network: nn.Module, betas: tuple[float, float] = (0.5, 0.999)):
         super().__init__()
-        self.network = network
+        self.network, self.betas = network, betas
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's logits."""
         return self.network(x)
 
+    def turns(self, lr: float) -> list[Turn]:
+        """One Adam turn."""
+        return [Turn("model", self.loss, torch.optim.Adam(self.parameters(), lr=lr, betas=self.betas, fused=True))]
+
 
 @dataclass(frozen=True)
 class SemiSupervised(Experiment):
-    """Drawn digits of which few have names: a classifier that is a GAN's discriminator, too.
+    """Drawn digits of which few have labels: a classifier that is a GAN's discriminator, too.
 
-    The figure is its accuracy on 5,000 test digits. Salimans et al. (2016), section 5, with 20 to 200 labels a class.
+    `adversarial` False: the same network learns from the labelled digits alone, `augmented` from changed copies of
+    them. The figure is its accuracy on 5,000 test digits. Salimans et al. (2016), section 5, with 2 to 20 labels a
+    class of MNIST.
     """
 
-    adversarial: bool = True  # otherwise the same network sees the named digits alone
-    named: int = 10  # digits of each class
+    adversarial: bool = True
+    augmented: bool = False
+    labelled: int = 10  # digits of each class
     steps: int = 1500
     batch_size: int = 64
     lr: float = 5e-4
     n: int = 30_000
     noise: int = 64
-    channels: tuple[int, ...] = (96, 48)
-    critic: tuple[int, ...] = (32, 64)
+    generator_channels: tuple[int, ...] = (96, 48)
+    discriminator_channels: tuple[int, ...] = (32, 64)
 
     def stages(self) -> Generates[Stage, History, dict[str, float]]:
         digits = load("glyphs", n=self.n, seed=self.seed).to(device())
-        first = torch.cat([(digits.y == c).nonzero()[: self.named, 0] for c in range(10)])
-        few = digits.subset(first)
-        network = Discriminator((1, 28, 28), self.critic, classes=10, norm=False)
-        model: Model = Alone(network)
+        few = first_of_each(digits, self.labelled)
+        network = Discriminator((1, 28, 28), self.discriminator_channels, classes=CLASSES, norm=False)
         if self.adversarial:
-            generator = Generator((1, 28, 28), self.noise, self.channels)
-            model = SemiSupervisedGAN(generator, network, few, noise=self.noise)
+            generator = Generator((1, 28, 28), self.noise, self.generator_channels)
+            model: Classifies = SemiSupervisedGAN(generator, network, few, noise=self.noise)
+        else:
+            model = Supervised(network)
         options = {"schedule": cosine(flat=0.6), "precision": "auto"}
         data = digits.only("x") if self.adversarial else few
-        yield Stage("model", model, data, self.steps, min(self.batch_size, len(data)), self.lr, options)
+        trained = Augmented(model, augmentation()) if self.augmented else model
+        yield Stage("model", trained, data, self.steps, min(self.batch_size, len(data)), self.lr, options)
         return {"accuracy": model.accuracy(load("glyphs", n=5000, seed=self.seed, split="test"))}
 
 
 class Enlarged(Model):
-    """A classifier for whom a part of each batch is replaced by what a conditional GAN makes, of random classes."""
+    """A classifier that sees, beside each batch, as many examples of random classes from a conditional GAN."""
 
-    def __init__(self, classifier: Model, gan: GAN, share: float = 0.5):
+    def __init__(self, classifier: Model, gan: GAN):
         super().__init__()
-        self.classifier, self.share = classifier, share
-        self.made_by = [gan.eval()]  # in a list: no part of this model
+        self.classifier = classifier
+        self.source = [gan.eval()]  # in a list: no part of this model, and it stays in evaluation mode
 
     def forward(self, x: Tensor) -> Tensor:
         """The classifier's logits."""
         return self.classifier(x)
 
     def loss(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """The classifier's loss on the mixed batch."""
-        n = round(self.share * len(x))
-        asked = torch.randint(10, (n,), device=x.device)
-        made = self.made_by[0].sample(n, F.one_hot(asked, 10).float())
-        return self.classifier.loss(torch.cat([x[n:], made.to(x)]), torch.cat([y[n:], asked]))
+        """The classifier's loss on the batch and the generated examples."""
+        asked = torch.randint(CLASSES, (len(x),), device=x.device)
+        made = self.source[0].sample(len(x), one_hot(asked))
+        return self.classifier.loss(torch.cat([x, made.to(x)]), torch.cat([y, asked]))
 
 
 @dataclass(frozen=True)
 class SmallSets(Experiment):
-    """A convolutional network learns to read from 5 to 500 digits of each class, and from what is made of them.
+    """A convolutional network learns to read from a few digits of each class, and from what is made of them.
 
-    `changed`: it sees them moved, turned and slanted, anew each time. `made`: half of what it sees comes from a
-    conditional GAN that was trained on the same few digits (on changed copies of them, where `changed`). `more`: it has
-    so many times as many digits instead. Figures: accuracy on 5,000 test digits.
+    `augmented`: it sees them moved, turned and slanted, anew each time. `generated`: beside each batch it sees as many
+    digits of a conditional GAN that was trained on the same few digits (where `augmented`, on changed copies of them).
+    `more`: it has so many times as many digits instead. In each arm it sees equally many real digits, in batches of 50.
+    Figures for each number of digits: accuracy on 5,000 test digits; the share that the GAN makes as asked.
     """
 
-    counts: tuple[int, ...] = (5, 20, 100, 500)
-    changed: bool = False
-    made: bool = False
+    counts: tuple[int, ...] = (5, 20, 100)
+    augmented: bool = False
+    generated: bool = False
     more: int = 1
     steps: int = 400
+    batch_size: int = 50
     lr: float = 2e-3
     gan_steps: int = 400
 
     def stages(self) -> Generates[Stage, History, dict[str, float]]:
-        digits = load("glyphs", n=choose(smoke=1000, cpu=20_000 * self.more), seed=self.seed).to(device())
-        test = load("glyphs", n=5000, seed=self.seed, split="test")
-        change, figures = RandomAffine(0.1, 15.0, 0.3, 0.15), {}
+        n = choose(smoke=1000, cpu=2000 + 15 * max(self.counts) * self.more)  # so many that each class has enough
+        digits = load("glyphs", n=n, seed=self.seed).to(device())
+        test, reader = load("glyphs", n=5000, seed=self.seed, split="test"), digits_reader()
+        options, figures = {"schedule": cosine(flat=0.6), "precision": "auto"}, {}
         for k in self.counts:
-            first = torch.cat([(digits.y == c).nonzero()[: k * self.more, 0] for c in range(10)])
-            few = digits.subset(first)
+            few = first_of_each(digits, k * self.more)
             model = classifier = ConvClassifier((1, 28, 28))
-            options = {"schedule": cosine(flat=0.6), "precision": "auto"}
-            if self.made:
-                how = replace(ConditionalDigits(), r1=0.5, critic_norm=False)
-                gan = how.model()
-                turn = Augmented(gan, change) if self.changed else gan
-                few_named = with_classes(few)
-                yield Stage(f"gan{k}", turn, few_named, self.gan_steps, min(64, len(few)), 1e-3, options)
+            if self.generated:
+                gan = ConditionalDigits(r1=0.5, discriminator_norm=False).model()
+                source = Augmented(gan, augmentation()) if self.augmented else gan
+                yield Stage(f"gan{k}", source, with_classes(few), self.gan_steps, self.batch_size, 1e-3, options)
                 model = Enlarged(classifier, gan)
-            model = Augmented(model, change) if self.changed else model
-            yield Stage(f"classifier{k}", model, few, self.steps, min(64, len(few)), self.lr, options)
+                y = torch.arange(1000, device=device()) % CLASSES
+                figures[f"{k}, made as asked"] = sum(as_asked(reader, gan.sample(1000, one_hot(y)), y)) / CLASSES
+            model = Augmented(model, augmentation()) if self.augmented else model
+            yield Stage(f"classifier{k}", model, few, self.steps, self.batch_size, self.lr, options)
             figures[f"{k}"] = classifier.accuracy(test)
         return figures

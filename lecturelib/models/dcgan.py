@@ -18,7 +18,7 @@ from lecturelib.models.convolutional import Block, strided, transposed
 
 
 class Generator(nn.Module):
-    """z, and conditions (n, k) beside it, `noise` entries together, -> pictures (n, *shape) in [0, 1].
+    """z (n, noise), and beside it conditions (n, k), -> pictures (n, *shape) in [0, 1].
 
     A linear layer makes a map of height/2^k x width/2^k with the first number of channels, and k blocks double its
     sides. ValueError where the sides cannot be halved so often.
@@ -30,6 +30,7 @@ class Generator(nn.Module):
         noise: int = 100,
         channels: Sequence[int] = (128, 64),  # before each block
         *,
+        conditions: int = 0,  # entries of a condition
         up: Block = transposed,  # guideline 1: fractionally strided convolutions
         norm: bool = True,  # guideline 2: batch normalisation
         hidden: int | None = None,  # guideline 3: None for no hidden layer that is fully connected
@@ -40,8 +41,9 @@ class Generator(nn.Module):
         super().__init__()
         height, width = halved(shape, len(channels))
         self.start = (channels[0], height, width)
-        size, between = channels[0] * height * width, [] if hidden is None else [nn.Linear(noise, hidden), activation()]
-        self.project = nn.Sequential(*between, nn.Linear(noise if hidden is None else hidden, size))
+        size, told = channels[0] * height * width, noise + conditions
+        between = [] if hidden is None else [nn.Linear(told, hidden), activation()]
+        self.project = nn.Sequential(*between, nn.Linear(told if hidden is None else hidden, size))
         blocks: list[nn.Module] = [*_normed(channels[0], norm), activation()]
         for channels_in, channels_out in pairwise(channels):
             blocks += [up(channels_in, channels_out), *_normed(channels_out, norm), activation()]

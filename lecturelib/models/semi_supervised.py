@@ -10,6 +10,7 @@ Salimans et al. (2016), "Improved techniques for training GANs", arXiv 1606.0349
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.models.classifier import Classifies
@@ -24,7 +25,9 @@ class SemiSupervisedGAN(Classifies, GAN):
     features: |E f(x) - E f(G(z))|^2. Batches are pictures without labels (labels beside them are not looked at); the
     labelled ones are state of the model, and each step draws as many of them as the batch has.
 
-    discriminator: (n, *shape) -> logits (n, K), with a method `features`. DataError where `labelled` has no labels.
+    discriminator: (n, *shape) -> logits (n, K), with a method `features`. DataError where `labelled` has no labels;
+    ValueError for batch normalisation in the discriminator: labelled, real and made pictures would each be normalised
+    by themselves, which hides the difference of the means that are to be matched.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class SemiSupervisedGAN(Classifies, GAN):
         super().__init__(generator, discriminator, noise=noise, betas=betas)
         if "y" not in labelled.names:
             raise DataError("the labelled pictures need labels: data with x and y")
+        if any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
+            raise ValueError("the discriminator of a SemiSupervisedGAN must have no batch normalisation (norm=False)")
         self.weight = weight
-        self.register_buffer("x", labelled.x.clone())
+        self.register_buffer("x", labelled.stored[labelled.names.index("x")].clone())  # bytes stay bytes
         self.register_buffer("y", labelled.y.clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,10 +58,11 @@ class SemiSupervisedGAN(Classifies, GAN):
         with torch.no_grad():
             fake = self.fake(len(x))
         which = torch.randint(len(self.x), (len(x),), device=x.device)
-        named, real, made = (self.discriminator(part).float() for part in (self.x[which], x, fake))
+        labelled = self.x[which] if self.x.is_floating_point() else self.x[which].float() / 255
+        named, real, made = (self.discriminator(part).float() for part in (labelled, x, fake))
         named_loss = F.cross_entropy(named, self.y[which])
         real, made = real.logsumexp(1), made.logsumexp(1)
-        return {"loss": named_loss + self.weight * self.game.discriminator(real, made), "named": named_loss,
+        return {"loss": named_loss + self.weight * self.game.discriminator(real, made), "labelled": named_loss,
                 "accuracy": (named.argmax(1) == self.y[which]).float().mean(), "real": real.mean(),
                 "fake": made.mean()}  # fmt: skip
 

@@ -168,8 +168,8 @@ CASES = [
         nn.Flatten(), mlp((64, 64, 1))), noise=4), pictures, 0.8, True),
     Case("GAN with DCGAN's networks, R1 now and then", lambda: GAN(Generator((1, 8, 8), 4, (16,)), Discriminator(
         (1, 8, 8), (16,)), LeastSquares(), noise=4, penalty=R1(0.1), lazy=4), labelled_pictures, 0.8, True),
-    Case("GAN of labels, projected", lambda: GAN(Generator((1, 8, 8), 14, (16,)), ProjectionDiscriminator((1, 8, 8), (
-        16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
+    Case("GAN of labels, projected", lambda: GAN(Generator((1, 8, 8), 4, (16,), conditions=10), ProjectionDiscriminator(
+        (1, 8, 8), (16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
     Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),

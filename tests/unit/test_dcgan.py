@@ -59,7 +59,8 @@ def test_the_first_weights_are_small_and_normal():
 
 def test_conditions_are_channels_and_entries_of_the_noise():
     lecturelib.seed(0)
-    make, judge = Generator((1, 8, 8), 7 + 3, (16,), norm=False), Discriminator((1, 8, 8), (16,), conditions=3)
+    make = Generator((1, 8, 8), 7, (16,), conditions=3, norm=False)
+    judge = Discriminator((1, 8, 8), (16,), conditions=3)
     z, one, other = torch.randn(4, 7), torch.eye(3)[[0] * 4], torch.eye(3)[[1] * 4]
     assert not torch.allclose(make(z, one), make(z, other), atol=1e-4)
     x = torch.rand(4, 1, 8, 8)
