@@ -27,6 +27,7 @@ from lecturelib.experiments.hinton2006 import (
 )
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
+from lecturelib.experiments.parzen import ParzenWindows
 from lecturelib.experiments.rbm import RBMLikelihood
 from lecturelib.experiments.ring import HingeRing, LeastSquaresRing, MinimaxRing, Ring, WassersteinRing
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
@@ -37,8 +38,9 @@ __all__ = [
     "EXPERIMENTS", "Clustering", "Convolutional", "DeepClusters", "Disentangling", "Experiment", "FaceDetector",
     "FaceFactors", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "HingeRing",
     "LargeFacesVAE", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome",
-    "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring", "SigmoidDenoising", "SigmoidFromScratch",
-    "SigmoidPretrained", "Sketches", "Stage", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
+    "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring", "SigmoidDenoising",
+    "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "Stage", "Training", "UntrainedCode", "WassersteinRing",
+    "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -77,6 +79,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_depth_rectified": MnistDepthRectified(),
     "mnist_depth_scratch": MnistDepth(),
     "mnist_likelihood": MnistLikelihood(),
+    "mnist_parzen": ParzenWindows(),
     "mnist_rbm": RBMLikelihood(),
     "mnist_rbm_persistent": RBMLikelihood(chains=100, ks=(1,), steps=(120_000,), lr=0.01, momentum=0.5),
     "ring": Ring(beta1=0.5, beta2=0.99, r1=0.03),
