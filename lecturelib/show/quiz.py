@@ -104,7 +104,8 @@ def play(
     """Display the game; its other representation is a PNG of the pictures of game 0, to be guessed on paper."""
     first = png(sheet(new_quiz(0)), colours=None)
     games = [new_quiz(1)]
-    image, text = ipywidgets.Image(format="png"), ipywidgets.HTML()
+    image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", width="max-content"))
+    text = ipywidgets.HTML()
     real, made, again = (ipywidgets.Button(description=words) for words in ("real", "generated", "play again"))
 
     def refresh(last: str = "") -> None:
