@@ -34,7 +34,7 @@ class MnistLikelihood(Experiment):
     lr: float = 2e-3
     bound: int = 50  # draws of the importance-weighted bound
     resampled: int = 10  # of them, that are differentiated
-    bound_steps: int = 100_000
+    bound_steps: int = 130_000
     bound_lr: float = 1e-3
     batch_size: int = 100
     draws: int = 5000  # of the bound that is reported
