@@ -127,9 +127,9 @@ ROWS = [
         "IWAE: test negative log-likelihood in nats",
         "84.78",
         "Burda et al. 2016, table 1",
-        "217 epochs of that bound after the 400 on the plain one, instead of 3,280 of it (167 epochs had 85.56, 50 with "
-        "half the rate had 85.92); of the 50 draws 10 are differentiated, resampled by their weights; bfloat16; minutes "
-        "of both",
+        "217 epochs of that bound after the 400 on the plain one, instead of 3,280 of it (167 epochs had 85.56, 50 "
+        "with half the rate had 85.92); of the 50 draws 10 are differentiated, resampled by their weights; bfloat16; "
+        "minutes of both",
         beside="IWAE: test negative bound in nats",
     ),
     Row(
