@@ -66,7 +66,8 @@ CODES = [
      "a linear encoder and logits linear in its code, fitted by Adam on the cross-entropy"),
     ("mnist_pca30", "PCA of MNIST, 30 components", "13.87", "none: exact"),
     ("curves_deep_autoencoder", "deep autoencoder of curves, 784-400-200-100-50-25-6, pretrained as RBMs", "1.44",
-     f"{DRAWN}; {DEEP}"),
+     f"{DRAWN}; {DEEP}; 300 epochs of fine-tuning (60 had 2.74 on other curves; 1,000 had 2.24, and 0.26 on those that "
+     "they had seen)"),
     ("curves_deep_scratch", "the same without pretraining", "–", "ours, for comparison"),
     ("curves_logistic_pca6", "logistic PCA of curves, 6 components", "7.64", DRAWN),
     ("curves_logistic_pca18", "logistic PCA of curves, 18 components", "2.45", DRAWN),
