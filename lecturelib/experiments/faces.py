@@ -10,6 +10,7 @@ from torch import nn
 from lecturelib.checkpoint import load_model
 from lecturelib.data import Data, load
 from lecturelib.experiments.running import Training
+from lecturelib.model import Model
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.likelihoods import Perceptual
 from lecturelib.models.vae import VAE, convolutional_vae
@@ -17,6 +18,13 @@ from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+def as_shipped(experiment: Training, name: str) -> Model:
+    """The trained network of an experiment, whose weights come under a name; in evaluation mode."""
+    model = experiment.model()
+    load_model(model, WEIGHTS / name)
+    return model.eval()
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,7 @@ class FacesVAE(Training):
         return load("faces", n=n, seed=self.seed, split=split, vary=self.vary).only("x")
 
     def _vae(self, size: int, channels: tuple[int, ...]) -> VAE:
-        reader = FaceFactors().model()
-        load_model(reader, WEIGHTS / "face_factors")
+        reader = as_shipped(FaceFactors(), "face_factors")
         convolution, norm, relu, stage, *_ = reader.blocks
         eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
         return convolutional_vae((3, size, size), self.latent, channels, _down, _up, nn.SiLU,

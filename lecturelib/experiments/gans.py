@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from lecturelib.checkpoint import load_model
 from lecturelib.data import Data, load
-from lecturelib.experiments.faces import WEIGHTS, FaceFactors, FacesVAE
+from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped
 from lecturelib.experiments.glyphs import GlyphsClassifier
 from lecturelib.experiments.running import Stage, Training
 from lecturelib.fidelity import features_of, frechet_distance, precision_recall
@@ -35,9 +34,7 @@ JUDGED = 2000  # pictures of each kind
 
 def reader(experiment: Training, name: str) -> Model:
     """The network of an experiment as it is shipped under a name; on the device, in evaluation mode."""
-    model = experiment.model()
-    load_model(model, WEIGHTS / name)
-    return model.to(device()).eval()
+    return as_shipped(experiment, name).to(device())
 
 
 def digits_reader() -> Model:

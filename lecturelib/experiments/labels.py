@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lecturelib.data import Data, load
 from lecturelib.data.augment import RandomAffine
+from lecturelib.experiments.few_labels import FewLabels
 from lecturelib.experiments.gans import DigitsGAN, digits_reader
 from lecturelib.experiments.running import Experiment, Stage
 from lecturelib.model import Model, Turn
@@ -40,7 +41,7 @@ def first_of_each(digits: Data, k: int) -> Data:
 
 def augmentation() -> RandomAffine:
     """What does not change a digit: moved, turned, slanted and stretched a little."""
-    return RandomAffine(0.1, 15.0, 0.3, 0.15)
+    return FewLabels().change()
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,7 @@ class ProjectionDiscriminator(Discriminator):
         **options,  # of Discriminator
     ):
         super().__init__(shape, channels, **options)
-        height, width = halved(shape, len(channels))
-        self.embed = nn.Linear(conditions, channels[-1] * height * width, bias=False)
+        self.embed = nn.Linear(conditions, self.score[0].in_features, bias=False)
         begin(self.embed, options.get("spread", 0.02))
 
     def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
