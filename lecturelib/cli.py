@@ -77,7 +77,7 @@ def notebooks_run(
     names: Names = None,
     profile: Annotated[str | None, typer.Option(help="smoke, cpu or gpu.")] = None,
     jobs: Annotated[int, typer.Option("-j", "--jobs", help="Side by side, one thread each.")] = 1,
-    seeds: Annotated[int, typer.Option(help="Run with so many seeds and show each claim's spread.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Run with so many seeds; show and keep each claim's spread.")] = 1,
 ) -> None:
     """Execute notebooks; the cpu profile writes them back, stamped. Exit status 1 when one fails."""
     from lecturelib.notebooks import run

@@ -19,9 +19,8 @@ from nbformat import NotebookNode
 from nbformat.reader import NotJSONError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from lecturelib import runtime, stamp
+from lecturelib import runtime, several, stamp
 from lecturelib.checkpoint import write_atomically
 from lecturelib.launch import QUIET_THREADS
 
@@ -98,14 +97,16 @@ def run(
 
     Only the cpu profile is written back, stamped, and only when nothing failed. `jobs` notebooks run side
     by side, one thread each. With several `seeds` each notebook runs once per seed, shifted by
-    LECTURELIB_SEED; nothing is written, and the spread of every claim is printed. Ctrl-C stops all at once.
+    LECTURELIB_SEED; the notebook is not written, but the values of every claim are: their spread is printed, and,
+    of the course's own notebooks in the cpu profile, kept (`lecturelib.several`). Ctrl-C stops all at once.
     """
     profile = profile or runtime.profile()
     if profile not in runtime.PROFILES:
         raise ValueError(f"there is no profile {profile!r}; choose one of {', '.join(runtime.PROFILES)}")
     if jobs < 1 or seeds < 1:
         raise ValueError(f"jobs is {jobs} and seeds is {seeds}; both must be 1 or more")
-    write = write and profile == "cpu" and seeds == 1
+    kept = write and profile == "cpu"
+    write = kept and seeds == 1
     plan = [(path, seed) for path in find(names) for seed in range(seeds)]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -127,7 +128,9 @@ def run(
                 console.print("interrupted")
             raise
     if seeds > 1:
-        Console().print(spread(reports))
+        Console().print(several.spread(reports))
+        for path in several.keep([report for report in reports if kept and report.notebook.parent == FOLDER]):
+            console.print(f"kept in {path}")
     return reports
 
 
@@ -214,24 +217,6 @@ def _name_kernel(notebook: NotebookNode, client: NotebookClient) -> None:
     named = {"display_name": spec.display_name, "language": spec.language, "name": client.kernel_name}
     notebook.metadata["kernelspec"] = named
     notebook.metadata["language_info"] = client.wait_for_reply(client.kc.kernel_info())["content"]["language_info"]
-
-
-def spread(reports: Sequence[Report]) -> Table:
-    """Smallest, mean and largest value of every claim over several runs, beside its bound."""
-    values: dict[tuple[str, str, int], list[float]] = {}
-    bounds: dict[tuple[str, str, int], str] = {}
-    for report in reports:
-        times: dict[str, int] = {}
-        for claim in report.claims:
-            times[claim["words"]] = times.get(claim["words"], 0) + 1
-            key = report.notebook.name, claim["words"], times[claim["words"]]
-            values.setdefault(key, []).append(float(claim["value"]))
-            bounds[key] = claim["bound"]
-    table = Table("notebook", "claim", "runs", "min", "mean", "max", "bound", title="Spread over seeds")
-    for key, found in values.items():
-        numbers = min(found), sum(found) / len(found), max(found)
-        table.add_row(key[0], key[1], str(len(found)), *(f"{number:.6g}" for number in numbers), bounds[key])
-    return table
 
 
 def verify(names: Sequence[str | Path] = ()) -> list[Problem]:

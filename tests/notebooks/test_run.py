@@ -15,7 +15,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
-from lecturelib import notebooks, runtime, stamp
+from lecturelib import notebooks, record, runtime, several, stamp
 
 CLAIM = "from lecturelib.claims import claim\n"
 PICTURE = """
@@ -174,11 +174,30 @@ def test_seeds_shift_every_seed_and_give_the_spread(tmp_path, capsys):
     assert values[0] != values[1]
     assert path.read_text() == before
     printed = io.StringIO()
-    Console(file=printed, width=200).print(notebooks.spread(reports))
+    Console(file=printed, width=200).print(several.spread(reports))
     row = next(line for line in printed.getvalue().splitlines() if "draw" in line)
     for part in (f"{min(values):.6g}", f"{sum(values) / 2:.6g}", f"{max(values):.6g}", "at most 9"):
         assert part in row
     assert "Spread over seeds" in capsys.readouterr().out
+
+
+def test_what_several_seeds_gave_is_kept_of_lectures_that_came_to_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    monkeypatch.setattr(several, "KEPT", tmp_path / "seeds")
+    seeded = "import lecturelib, torch\nlecturelib.seed(0)\nx = torch.rand(()).item()\n"
+    cells = seeded + CLAIM + "claim('half', x, at_most=-1)\nclaim('lost', 1, at_most=3)", "claim('half', 2, at_most=3)"
+    save(tmp_path / "90_x.ipynb", *cells)
+    save(tmp_path / "91_x.ipynb", "1 / 0")
+    notebooks.run(["90", "91"], profile="smoke", seeds=2)
+    assert not (tmp_path / "seeds").exists()
+    reports = notebooks.run(["90", "91"], profile="cpu", seeds=2)
+    assert [path.name for path in (tmp_path / "seeds").iterdir()] == ["90_x.json"]
+    kept = record.read(tmp_path / "seeds" / "90_x.json")
+    assert kept["command"] == "lecturelib notebooks run 90 --seeds 2"
+    assert kept["seeds"] == [0, 1]
+    first, second = kept["claims"]  # of the same words; the one in the cell of the miss was not reached
+    assert first["values"] == [report.claims[0]["value"] for report in reports[:2]]
+    assert (first["held"], second["held"], second["values"]) == (0, 2, [2.0, 2.0])  # a miss is kept, too
 
 
 def test_names_that_do_not_exist_are_refused(tmp_path, monkeypatch):

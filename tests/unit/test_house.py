@@ -20,7 +20,7 @@ FLOORS = [
     {"model", "claims", "checkpoint", "layers", "data"},
     {"resume", "training", "games", "metrics", "activation", "gabor", "disentanglement", "fidelity", "record"},
     {"models", "partition", "show", "experiments", "studies", "shipping"},
-    {"grading", "stamp", "notebooks", "export", "launch", "doctor"},
+    {"grading", "stamp", "several", "notebooks", "export", "launch", "doctor"},
     {"cli_grading", "cli_experiments"},
     {"cli"},
 ]
