@@ -105,7 +105,9 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["LECTURELIB_DEVICE"] = "cpu"
     lecturelib.seed(0)
-    games = {"DCGAN, digits 28 x 28": DigitsGAN(), "conditional DCGAN, digits 28 x 28": ConditionalDigits(),
+    sizes = {"generator_channels": (96, 48), "discriminator_channels": (64, 128)}
+    games = {"DCGAN, digits 28 x 28": DigitsGAN(**sizes),
+             "conditional DCGAN, digits 28 x 28": ConditionalDigits(**sizes),
              "DCGAN, faces 32 x 32": FacesGAN(n=20_000)}  # fmt: skip
     print(f"{options.steps} steps, median of {options.repeats} (lowest to highest); torch {torch.__version__}, "
           f"{torch.get_num_threads()} threads, {os.cpu_count()} cores")  # fmt: skip

@@ -94,14 +94,15 @@ class DigitsGAN(Training):
     digits (beside it that of training digits, which is chance, and their ratio), precision and recall.
     """
 
-    steps: int = 500
+    steps: int = 600
     batch_size: int = 64
     lr: float = 1e-3
     falls: float = 0.6  # from this share of the run on the rate falls to 0, as a cosine; 1: never
     n: int = 30_000
     noise: int = 64
-    generator_channels: tuple[int, ...] = (96, 48)
-    discriminator_channels: tuple[int, ...] = (64, 128)
+    generator_channels: tuple[int, ...] = (64, 32)
+    discriminator_channels: tuple[int, ...] = (32, 64)
+    margin: int = 0  # pixels around the picture, to be halved more often
     # the guidelines
     transposed: bool = True  # 1, generator: kernels of 4; otherwise maps are enlarged, then kernels of 3
     strided: bool = True  # 1, discriminator: kernels of 4; otherwise kernels of 3, then pooling
@@ -125,7 +126,7 @@ class DigitsGAN(Training):
         return load("glyphs", n=self.n, seed=self.seed).only("x").to(device())
 
     def model(self) -> GAN:
-        shared = {"conditions": self.classes, "hidden": self.hidden, "spread": self.init_std}
+        shared = {"conditions": self.classes, "hidden": self.hidden, "spread": self.init_std, "margin": self.margin}
         generator = Generator(
             self.shape(), self.noise, self.generator_channels, up=transposed if self.transposed else resized,
             norm=self.generator_norm, activation=nn.ReLU if self.rectified else nn.Tanh,
@@ -157,7 +158,7 @@ class DigitsGAN(Training):
         model = self.model()
         history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
         if self.ema is not None:
-            model = history.ema
+            model.load_state_dict(history.ema.state_dict())
             conditions = self.conditions(500)
             inputs = (torch.cat([torch.randn(500, self.noise, device=model.device), *conditions], 1) for _ in range(10))
             update_bn(inputs, model.generator)  # the statistics that batch norm has kept are those of other weights

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.models.convolutional import Block, strided, transposed
@@ -21,7 +22,7 @@ class Generator(nn.Module):
     """z (n, noise), and beside it conditions (n, k), -> pictures (n, *shape) in [0, 1].
 
     A linear layer makes a map of height/2^k x width/2^k with the first number of channels, and k blocks double its
-    sides. ValueError where the sides cannot be halved so often.
+    sides. ValueError where the sides, with the margins, cannot be halved so often.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Generator(nn.Module):
         channels: Sequence[int] = (128, 64),  # before each block
         *,
         conditions: int = 0,  # entries of a condition
+        margin: int = 0,  # pixels that are made around the picture and cut off: 28 + 2 * 2 can be halved five times
         up: Block = transposed,  # guideline 1: fractionally strided convolutions
         norm: bool = True,  # guideline 2: batch normalisation
         hidden: int | None = None,  # guideline 3: None for no hidden layer that is fully connected
@@ -39,8 +41,8 @@ class Generator(nn.Module):
         spread: float | None = 0.02,  # standard deviation of the first weights; None: torch's own
     ):
         super().__init__()
-        height, width = halved(shape, len(channels))
-        self.start = (channels[0], height, width)
+        height, width = halved(shape, len(channels), margin)
+        self.start, self.margin = (channels[0], height, width), margin
         size, told = channels[0] * height * width, noise + conditions
         between = [] if hidden is None else [nn.Linear(told, hidden), activation()]
         self.project = nn.Sequential(*between, nn.Linear(told if hidden is None else hidden, size))
@@ -53,7 +55,8 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, *condition: Tensor) -> Tensor:
         """Pictures of noise."""
         z = torch.cat([z, *(part.flatten(1).to(z) for part in condition)], 1)
-        return (self.blocks(self.project(z).view(-1, *self.start)) + 1) / 2
+        x = (self.blocks(self.project(z).view(-1, *self.start)) + 1) / 2
+        return F.pad(x, 4 * [-self.margin])
 
 
 class Discriminator(nn.Module):
@@ -61,7 +64,7 @@ class Discriminator(nn.Module):
 
     k blocks halve the sides, a linear layer makes one number of what is left (or one a class). `features` is what it
     looks at.
-    ValueError where the sides cannot be halved so often.
+    ValueError where the sides, with the margins, cannot be halved so often.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Discriminator(nn.Module):
         channels: Sequence[int] = (64, 128),  # after each block
         *,
         conditions: int = 0,  # entries of a condition
+        margin: int = 0,  # pixels of black that are laid around the picture first
         classes: int | None = None,  # a number: logits of so many classes, (n, classes), instead of one of "real"
         down: Block = strided,  # guideline 1: strided convolutions, no pooling
         norm: bool = True,  # guideline 2: batch normalisation, but not in the first layer
@@ -78,18 +82,19 @@ class Discriminator(nn.Module):
         spread: float | None = 0.02,
     ):
         super().__init__()
-        height, width = halved(shape, len(channels))
+        height, width = halved(shape, len(channels), margin)
         blocks: list[nn.Module] = []
         for number, (channels_in, channels_out) in enumerate(pairwise([shape[0] + conditions, *channels])):
             blocks += [down(channels_in, channels_out), *_normed(channels_out, norm and number > 0), activation()]
         self.blocks, size = nn.Sequential(*blocks, nn.Flatten()), channels[-1] * height * width
         between = [] if hidden is None else [nn.Linear(size, hidden), activation()]
         self.score = nn.Sequential(*between, nn.Linear(size if hidden is None else hidden, classes or 1))
-        self.classes = classes
+        self.classes, self.margin = classes, margin
         begin(self, spread)
 
     def features(self, x: Tensor, *condition: Tensor) -> Tensor:
         """The last map, flat: (n, *shape) -> (n, features)."""
+        x = F.pad(x, 4 * [self.margin])
         maps = [part.flatten(1).to(x)[:, :, None, None].expand(-1, -1, *x.shape[2:]) for part in condition]
         return self.blocks(torch.cat([2 * x - 1, *maps], 1))
 
@@ -125,12 +130,13 @@ class ProjectionDiscriminator(Discriminator):
         return self.score(features)[:, 0] + (self.embed(condition.to(features)) * features).sum(1)
 
 
-def halved(shape: tuple[int, int, int], times: int) -> tuple[int, int]:
-    """Height and width after so many halvings; ValueError where they are not whole."""
-    if not times or any(side % 2**times for side in shape[1:]):
-        raise ValueError(f"pictures of {shape[1]} x {shape[2]} cannot be halved {times} times: give one number of "
-                         f"channels for each halving, and sides that are multiples of 2^{times}")  # fmt: skip
-    return shape[1] // 2**times, shape[2] // 2**times
+def halved(shape: tuple[int, int, int], times: int, margin: int = 0) -> tuple[int, int]:
+    """Height and width, with margins, after so many halvings; ValueError where they are not whole."""
+    height, width = shape[1] + 2 * margin, shape[2] + 2 * margin
+    if not times or height % 2**times or width % 2**times:
+        raise ValueError(f"pictures of {height} x {width} cannot be halved {times} times: give one number of channels "
+                         f"for each halving, and sides, margins included, that are multiples of 2^{times}")  # fmt: skip
+    return height // 2**times, width // 2**times
 
 
 @torch.no_grad()

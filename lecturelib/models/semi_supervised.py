@@ -7,6 +7,8 @@
 Salimans et al. (2016), "Improved techniques for training GANs", arXiv 1606.03498, sections 3.1 and 5.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,6 +40,7 @@ class SemiSupervisedGAN(Classifies, GAN):
         *,
         noise: int = 100,
         weight: float = 1.0,
+        transform: Callable[[Tensor], Tensor] | None = None,  # of the labelled pictures, anew in each step
         betas: tuple[float, float] = (0.5, 0.999),
     ):
         super().__init__(generator, discriminator, noise=noise, betas=betas)
@@ -45,7 +48,7 @@ class SemiSupervisedGAN(Classifies, GAN):
             raise DataError("the labelled pictures need labels: data with x and y")
         if any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
             raise ValueError("the discriminator of a SemiSupervisedGAN must have no batch normalisation (norm=False)")
-        self.weight = weight
+        self.weight, self.transform = weight, transform
         self.register_buffer("x", labelled.stored[labelled.names.index("x")].clone())  # bytes stay bytes
         self.register_buffer("y", labelled.y.clone())
 
@@ -59,6 +62,7 @@ class SemiSupervisedGAN(Classifies, GAN):
             fake = self.fake(len(x))
         which = torch.randint(len(self.x), (len(x),), device=x.device)
         labelled = self.x[which] if self.x.is_floating_point() else self.x[which].float() / 255
+        labelled = labelled if self.transform is None else self.transform(labelled)
         named, real, made = (self.discriminator(part).float() for part in (labelled, x, fake))
         named_loss = F.cross_entropy(named, self.y[which])
         real, made = real.logsumexp(1), made.logsumexp(1)

@@ -95,3 +95,22 @@ def test_a_game_on_pictures_moves_towards_them():
     fit(gan, Data(x), 150, batch_size=50, lr=2e-3, progress=False)
     made = gan.sample(100)
     assert made[:, :, :, :4].mean() - made[:, :, :, 4:].mean() > 0.4
+
+
+def test_a_margin_is_made_and_cut_off_and_laid_around():
+    torch.manual_seed(0)
+    wide, cut = (Generator((1, size, size), 6, (8, 4, 2), margin=margin) for size, margin in ((32, 0), (28, 2)))
+    cut.load_state_dict(wide.state_dict())
+    z = torch.randn(5, 6)
+    torch.testing.assert_close(cut.eval()(z), wide.eval()(z)[:, :, 2:-2, 2:-2])
+    whole = Discriminator((1, 32, 32), (2, 4, 8), conditions=3)
+    laid = Discriminator((1, 28, 28), (2, 4, 8), conditions=3, margin=2)
+    laid.load_state_dict(whole.state_dict())
+    x, y = torch.rand(5, 1, 28, 28), torch.rand(5, 3)
+    padded = torch.nn.functional.pad(x, (2, 2, 2, 2))  # black, as the background of the pictures
+    torch.testing.assert_close(laid.eval()(x, y), whole.eval()(padded, y))
+
+
+def test_margins_count_when_sides_are_halved():
+    with pytest.raises(ValueError, match=r"30 x 30 cannot be halved 3 times.*margins included"):
+        Generator((1, 28, 28), 6, (8, 4, 2), margin=1)

@@ -128,7 +128,10 @@ def test_averaged_weights_are_judged_with_statistics_of_their_own(monkeypatch):
     monkeypatch.setattr(DigitsGAN, "figures", look)
     outcome = run(replace(SMALL, ema=0.9), progress=False)
     (model,) = judged
-    assert model is outcome.histories["model"].ema
+    assert model is outcome.models["model"]  # which is what would be shipped
+    average = outcome.histories["model"].ema
+    for name, value in model.named_parameters():
+        assert torch.equal(value, average.get_parameter(name)), name
     norm = model.generator.blocks[0]
     with torch.no_grad():
         maps = model.generator.project(torch.randn(4000, 8)).view(-1, 16, 7, 7)
@@ -159,12 +162,15 @@ def test_as_asked_counts_class_by_class():
 
 
 @pytest.mark.parametrize("setting", [
-    {"adversarial": True}, {"adversarial": False}, {"adversarial": False, "augmented": True}])  # fmt: skip
+    {"adversarial": True}, {"adversarial": True, "augmented": True}, {"adversarial": False},
+    {"adversarial": False, "augmented": True}])  # fmt: skip
 def test_few_labelled_digits(setting, monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
     experiment = SemiSupervised(labelled=3, **TINY | {"n": 400}, **setting)
     (stage,) = [next(experiment.stages())]
-    assert isinstance(stage.model, Augmented) == setting.get("augmented", False)
+    inside = getattr(stage.model, "transform", None)  # of changed copies; of a GAN's labelled pictures alone
+    assert (inside is not None) == setting.get("augmented", False)
+    assert isinstance(stage.model, Augmented) == (setting in ({"adversarial": False, "augmented": True},))
     assert len(stage.data) == (400 if setting["adversarial"] else 30)
     outcome = run(experiment, progress=False)
     assert 0.05 < outcome.figures["accuracy"] < 0.9

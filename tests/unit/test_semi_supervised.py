@@ -51,6 +51,18 @@ def test_the_losses_are_those_of_the_paper():
     torch.testing.assert_close(matched, (features(fake).mean(0) - features(x).mean(0)).square().sum())
 
 
+def test_labelled_examples_alone_are_transformed():
+    lecturelib.seed(0)
+    gan = SemiSupervisedGAN(mlp((3, 16, 2)), Judge(), points(9, 0), noise=3, transform=torch.zeros_like)
+    x, named = points(400, 1).x, gan(torch.zeros(1, 2)).log_softmax(1)[0]
+    lecturelib.seed(1)
+    gan.fake(400), (which := torch.randint(9, (400,)))
+    lecturelib.seed(1)
+    parts = gan.loss(x)
+    torch.testing.assert_close(parts["labelled"], -named[gan.y[which]].mean())
+    torch.testing.assert_close(parts["real"].item(), gan(x).logsumexp(1).mean().item())
+
+
 def test_points_without_names_help():
     few, many, test = points(15, 2), points(4000, 3), points(3000, 4)
     better = []
