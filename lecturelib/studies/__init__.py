@@ -4,6 +4,7 @@ from lecturelib.experiments import (
     Clustering,
     Convolutional,
     DeepClusters,
+    DigitsGAN,
     Disentangling,
     FaceDetector,
     FewLabels,
@@ -15,6 +16,7 @@ from lecturelib.experiments import (
     Pretrained,
     Rectified,
     Ring,
+    SemiSupervised,
     SigmoidDenoising,
     SigmoidFromScratch,
     SigmoidPretrained,
@@ -132,10 +134,49 @@ _RING = Study(
     seeds=(10, 11, 12, 13, 14),  # none of which a setting was chosen on
 )  # fmt: skip
 
+_DCGAN = Study(
+    "dcgan",
+    "a small DCGAN of drawn digits after 600 steps: with all guidelines, with each left out in turn, and with tricks",
+    {
+        "all guidelines": DigitsGAN(),
+        "maps enlarged, then convolved": DigitsGAN(transposed=False),
+        "pooling in D": DigitsGAN(strided=False),
+        "no batch norm in G": DigitsGAN(generator_norm=False),
+        "no batch norm in D": DigitsGAN(discriminator_norm=False),
+        "hidden layers of 256 units": DigitsGAN(hidden=256),
+        "tanh inside G": DigitsGAN(rectified=False),
+        "no tanh at G's end": DigitsGAN(bounded=False),
+        "ReLU in D": DigitsGAN(negative_slope=0.0),
+        "PyTorch's first weights": DigitsGAN(init_std=None),
+        "beta1 = 0.9": DigitsGAN(beta1=0.9),
+        "noise on what D sees": DigitsGAN(instance_noise=0.1),
+        "R1, no batch norm in D": DigitsGAN(discriminator_norm=False, r1=0.004),
+        "averaged weights": DigitsGAN(ema=0.99),
+        "real and fake in one batch": DigitsGAN(joint_batches=True),
+    },
+    seeds=(10, 11, 12),
+)
+
+_SEMI_SUPERVISED = Study(
+    "semi_supervised",
+    "accuracy on drawn digits of a network that has the names of ten of each class: from these alone, from changed "
+    "copies of them, and as the discriminator of a GAN that sees 30,000 digits without names",
+    {
+        "names alone": SemiSupervised(adversarial=False, steps=1000),
+        "names, changed copies": SemiSupervised(adversarial=False, augmented=True, steps=1000),
+        "names and a GAN": SemiSupervised(steps=1000),
+        "names and a GAN, changed copies": SemiSupervised(augmented=True, steps=1000),
+    },
+    seeds=(10, 11, 12),
+)
+
 STUDIES: dict[str, Study] = {
     one.name: one
-    for one in (_CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING)
-}
+    for one in (
+        _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING, _DCGAN,
+        _SEMI_SUPERVISED,
+    )
+}  # fmt: skip
 
 
 def study(name: str) -> Study:
