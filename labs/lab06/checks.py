@@ -34,15 +34,16 @@ def _flat(values: Iterable[Tensor]) -> Tensor:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+    entropy = F.binary_cross_entropy_with_logits
+    return entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    return F.softplus(-fake).mean()
+    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
 
 def saturating_loss(fake: Tensor) -> Tensor:
-    return -F.softplus(fake).mean()
+    return -F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
 
 
 def _large(n: int) -> Tensor:
