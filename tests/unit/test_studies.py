@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import pytest
+from scipy.stats import t
 from typer.testing import CliRunner
 
 from lecturelib import cli, record
@@ -149,5 +150,7 @@ def test_the_cheapest_point_still_gives_what_is_recorded(name):
     arm, seed = cheapest(kept)
     for figure, value in STUDIES[name].point(arm, seed, progress=False).items():
         spread = kept["arms"][arm]["spread"][figure]
-        margin = 3 * spread["std"] + 0.02 * abs(spread["mean"])
+        # where 99 of 100 new values lie, by Student's t; training is chaotic, and processors round differently
+        n = spread["n"]
+        margin = t.ppf(0.995, n - 1) * (1 + 1 / n) ** 0.5 * spread["std"] + 0.02 * abs(spread["mean"])
         assert abs(value - spread["mean"]) <= margin, f"{arm}, seed {seed}: {figure} {value}, recorded {spread}"
