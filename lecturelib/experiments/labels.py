@@ -118,12 +118,12 @@ class SemiSupervised(Experiment):
         if self.adversarial:
             generator = Generator((1, 28, 28), self.noise, self.generator_channels)
             transform = augmentation() if self.augmented else None
-            model: Classifies = SemiSupervisedGAN(generator, network, few, noise=self.noise, transform=transform)
+            trained = model = SemiSupervisedGAN(generator, network, few, noise=self.noise, transform=transform)
+            data = digits.only("x")
         else:
-            model = Supervised(network)
+            model, data = Supervised(network), few
+            trained = Augmented(model, augmentation()) if self.augmented else model
         options = {"schedule": cosine(flat=0.6), "precision": "auto"}
-        data = digits.only("x") if self.adversarial else few
-        trained = Augmented(model, augmentation()) if self.augmented and not self.adversarial else model
         yield Stage("model", trained, data, self.steps, min(self.batch_size, len(data)), self.lr, options)
         return {"accuracy": model.accuracy(load("glyphs", n=5000, seed=self.seed, split="test"))}
 
