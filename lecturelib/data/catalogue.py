@@ -11,11 +11,13 @@ from lecturelib.data.curves import curves
 from lecturelib.data.digits import digits
 from lecturelib.data.discs import discs
 from lecturelib.data.documents import documents
+from lecturelib.data.facades import facades, files
 from lecturelib.data.faces import faces
 from lecturelib.data.glyphs import glyphs
 from lecturelib.data.lfw import lfw
 from lecturelib.data.photos import photos
 from lecturelib.data.quickdraw import quickdraw
+from lecturelib.data.scenes import scenes
 from lecturelib.data.sketches import sketches
 from lecturelib.data.tensors import Data, DataError
 from lecturelib.data.toys import toys
@@ -48,6 +50,8 @@ _OFFLINE = [
     Entry("lfw", "faces and crops without one, 25 x 25", "200", "scikit-image", "public domain", "bundled"),
     Entry("photos", "real photographs and patches of them", "10, or any number of patches",
           "scikit-image, scikit-learn", "public domain, CC0 and CC BY", "bundled"),
+    Entry("scenes", "landscapes by day or night, in summer or winter, from 12 named factors, 32 x 32 or larger", "any",
+          "drawn", "MIT", "drawn"),
     Entry("sketches", "ten kinds of things as the moves of a pen", "any", "drawn", "MIT", "drawn"),
     Entry("toys", "densities in one and two dimensions", "any", "drawn", "MIT", "drawn"),
     Entry("trajectories", "the way of a pen that writes digits or letters", "any", "drawn from pen strokes", "MIT",
@@ -61,6 +65,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "digits": digits,
     "discs": discs,
     "documents": documents,
+    "facades": facades,
     "faces": faces,
     "fashion_mnist": downloads.fashion_mnist,
     "glyphs": glyphs,
@@ -69,6 +74,7 @@ _LOADERS: dict[str, Callable[..., Data]] = {
     "mnist": downloads.mnist,
     "photos": photos,
     "quickdraw": quickdraw,
+    "scenes": scenes,
     "sketches": sketches,
     "toys": toys,
     "trajectories": trajectories,
@@ -84,6 +90,10 @@ def datasets() -> list[Entry]:
             Entry(row["name"], row["what"], row["size"], about["origin"], row["licence"], "download", row["present"],
                   about["nearest"])
         )  # fmt: skip
+    there = len(files())
+    entries.append(Entry("facades", "photographs of facades, each with its plan in plain colours, 256 x 256",
+                         str(there or 606), "CMP facade database; put there by hand", "not stated", "download",
+                         there > 0, "scenes"))  # fmt: skip
     return entries
 
 

@@ -58,11 +58,12 @@ FACTOR_NAMES = tuple(factor.name for factor in FACTORS)
 Bias = Mapping[str, "float | str | Sequence[float] | Callable[[Tensor], Tensor]"]
 
 
-def named_factor(name: str) -> Factor:
+def named_factor(name: str, among: Sequence[Factor] = FACTORS) -> Factor:
     """The factor of this name; DataError with those there are."""
-    if name not in FACTOR_NAMES:
-        raise DataError(f"there is no factor {name!r}; a face has {', '.join(FACTOR_NAMES)}")
-    return FACTORS[FACTOR_NAMES.index(name)]
+    names = [factor.name for factor in among]
+    if name not in names:
+        raise DataError(f"there is no factor {name!r}; there are {', '.join(names)}")
+    return among[names.index(name)]
 
 
 def sampler(factor: Factor, bias=None) -> Callable[[Tensor], Tensor]:
@@ -119,26 +120,29 @@ def _in_range(factor: Factor, values: Tensor, u: Tensor) -> Tensor:
     return values.float()
 
 
-def samplers(bias: Bias | None = None, vary: Sequence[str] | None = None) -> list[Callable[[Tensor], Tensor]]:
+def samplers(
+    bias: Bias | None = None, vary: Sequence[str] | None = None, among: Sequence[Factor] = FACTORS
+) -> list[Callable[[Tensor], Tensor]]:
     """A sampler a factor; those that `vary` leaves out stay where they usually are (or where `bias` puts them)."""
     bias = dict(bias or {})
     for name in [*bias, *(vary or ())]:
-        named_factor(name)
+        named_factor(name, among)
     made = []
-    for factor in FACTORS:
+    for factor in among:
         if vary is not None and factor.name not in vary and factor.name not in bias:
             bias[factor.name] = factor.values[0] if factor.values else factor.usual
         made.append(sampler(factor, bias.get(factor.name)))
     return made
 
 
-def check_factors(factors: Tensor) -> Tensor:
-    """Factors (n, 15) as float32; DataError for other shapes and for values outside their ranges."""
-    if not isinstance(factors, Tensor) or factors.ndim != 2 or factors.shape[1] != len(FACTORS):
+def check_factors(factors: Tensor, among: Sequence[Factor] = FACTORS) -> Tensor:
+    """Factors (n, k), a column for each, as float32; DataError for other shapes and for values outside their ranges."""
+    if not isinstance(factors, Tensor) or factors.ndim != 2 or factors.shape[1] != len(among):
         shape = tuple(factors.shape) if isinstance(factors, Tensor) else type(factors).__name__
-        raise DataError(f"factors are a tensor (n, {len(FACTORS)}), not {shape}: {', '.join(FACTOR_NAMES)}")
+        names = ", ".join(factor.name for factor in among)
+        raise DataError(f"factors are a tensor (n, {len(among)}), not {shape}: {names}")
     factors = factors.float()
-    for column, factor in zip(factors.T, FACTORS, strict=True):
+    for column, factor in zip(factors.T, among, strict=True):
         low, high = (0, len(factor.values) - 1) if factor.values else (factor.low, factor.high)
         wrong = ~((column >= low - 1e-6) & (column <= high + 1e-6))
         if factor.values:

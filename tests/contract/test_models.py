@@ -36,6 +36,7 @@ from lecturelib.models.semi_supervised import SemiSupervisedGAN
 from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
+from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet
 from lecturelib.models.units import Gaussian as GaussianUnits
 from lecturelib.models.units import Labelled
 from lecturelib.models.up_down import UpDown
@@ -66,6 +67,10 @@ def labelled_pictures() -> tuple[Tensor, ...]:
 
 def pictures_and_classes() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.eye(10)[torch.arange(16) % 10])
+
+
+def to_translate() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(), torch.rand(16, 2, 8, 8).round())
 
 
 def soft_clusters() -> tuple[Tensor, ...]:
@@ -172,6 +177,8 @@ CASES = [
         (1, 8, 8), (16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
     Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
+    Case("pix2pix", lambda: Pix2Pix(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,)), weight=10.0), to_translate,
+         0.9, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),
