@@ -23,6 +23,7 @@ from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.conjugate import ConjugateGradients
 from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional, pooled, resized
+from lecturelib.models.cycle import CycleGAN, Translator
 from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
@@ -71,6 +72,10 @@ def pictures_and_classes() -> tuple[Tensor, ...]:
 
 def to_translate() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.rand(16, 2, 8, 8).round())
+
+
+def two_domains() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(), torch.rand(16, 1, 8, 8) / 2)
 
 
 def soft_clusters() -> tuple[Tensor, ...]:
@@ -179,6 +184,9 @@ CASES = [
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
     Case("pix2pix", lambda: Pix2Pix(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,)), weight=10.0), to_translate,
          0.9, True),
+    Case("CycleGAN", lambda: CycleGAN(
+        *(Translator(1, 4, 1, 1) for _ in range(2)), *(PatchDiscriminator(1, (8,)) for _ in range(2)), shape=(1, 8, 8),
+        identity=1.0), two_domains, 0.9),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),
