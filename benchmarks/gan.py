@@ -1,12 +1,14 @@
 """How fast do GANs train? Steps a second as ratios against a loop in the style of the usual tutorials, in one run.
 
     python benchmarks/gan.py [--steps 60] [--repeats 3] [--only digits]
+    python benchmarks/gan.py --large  # DCGAN at 64 x 64, on the GPU where there is one: images a second
 
 The peer is what most tutorials write: pictures as Pillow images, turned into tensors one at a time by a Dataset, a
 DataLoader (without workers and with two: the faster counts), float32, labels of ones and zeros under
 BCEWithLogitsLoss, a pass for the real and one for the fake batch, then the same fakes for the generator, `.item()` of
 both losses in each step, `torch.optim.Adam` as it comes. Networks and batches of 64 are the same on both sides; `train`
 uses Adam's fused form, and makes other fakes for the generator's turn, which the peer saves. Both run on the CPU.
+With --large `train` is compared with itself: float32, bfloat16, and compiled, at the widths of Radford et al. (2016).
 Run it alone and without OMP_WAIT_POLICY=passive, under which two threads wait for one another.
 """
 
@@ -24,7 +26,7 @@ from torchvision.transforms import ToTensor
 
 import lecturelib
 from lecturelib.data import Data
-from lecturelib.experiments.gans import DigitsGAN, FacesGAN
+from lecturelib.experiments.gans import DigitsGAN, FacesGAN, LargeFacesGAN
 from lecturelib.experiments.labels import ConditionalDigits
 
 BATCH = 64
@@ -81,19 +83,40 @@ def usual_steps(experiment: DigitsGAN, data: Data, workers: int) -> Iterator[tup
         yield (on_real + on_fake).item(), of_G.item()
 
 
-def our_steps(experiment: DigitsGAN, data: Data, precision: str | None) -> Iterator:
+def our_steps(experiment: DigitsGAN, data: Data, precision: str | None, **options) -> Iterator:
     """`train` on tensors held in memory."""
-    return lecturelib.train(experiment.model(), data, 1_000_000, batch_size=BATCH, lr=1e-3, precision=precision)
+    options = {"batch_size": BATCH, "lr": 1e-3, "precision": precision} | options
+    return lecturelib.train(experiment.model().to(data.device), data, 1_000_000, **options)
 
 
 def a_second(steps: Iterator, n: int) -> float:
     """Steps a second, after five that do not count."""
     for _ in range(5):
         next(steps)
+    wait()
     start = time.perf_counter()
     for _ in range(n):
         next(steps)
+    wait()
     return n / (time.perf_counter() - start)
+
+
+def wait() -> None:
+    """Until a GPU has done what it was told."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def large(steps: int, repeats: int, experiment: FacesGAN) -> dict[str, list[float]]:
+    """Images a second of `train` in three ways, in turn."""
+    data, size = experiment.data(), experiment.batch_size
+    ways = {"float32": (None, False), "bfloat16": ("bfloat16", False), "bfloat16, compiled": ("bfloat16", True)}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, (precision, compiled) in ways.items():
+            run = our_steps(experiment, data, precision, batch_size=size, lr=experiment.lr, compile=compiled)
+            found[name].append(size * a_second(run, steps))
+    return found
 
 
 def main() -> None:
@@ -102,7 +125,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", help="a part of a game's name")
+    parser.add_argument("--large", action="store_true", help="DCGAN at 64 x 64 in three ways")
     options = parser.parse_args()
+    if options.large:
+        lecturelib.seed(0)
+        found = large(options.steps, options.repeats, LargeFacesGAN())
+        print(f"DCGAN, faces 64 x 64, on {lecturelib.device()}; torch {torch.__version__}")
+        for name, values in found.items():
+            print(f"  {name:22s} {median(values):8.1f} images a second ({min(values):.1f} to {max(values):.1f}) "
+                  f"{median(values) / median(found['float32']):5.2f} x")  # fmt: skip
+        return
     os.environ["LECTURELIB_DEVICE"] = "cpu"
     lecturelib.seed(0)
     sizes = {"generator_channels": (96, 48), "discriminator_channels": (64, 128)}

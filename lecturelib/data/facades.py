@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lecturelib.data.downloads import folder
@@ -48,8 +49,6 @@ def files() -> list[Path]:
 
 
 def _read(file: Path, size: int) -> Tensor:
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             found = image.size

@@ -17,7 +17,7 @@ from lecturelib.experiments.few_labels import (
     Pretrained,
     UntrainedCode,
 )
-from lecturelib.experiments.gans import DigitsGAN, FacesGAN
+from lecturelib.experiments.gans import DEEP, LONG, DigitsGAN, FacesGAN, LargeFacesGAN
 from lecturelib.experiments.glyphs import GlyphsAutoencoder, GlyphsClassifier
 from lecturelib.experiments.hinton2006 import (
     PCA,
@@ -26,7 +26,7 @@ from lecturelib.experiments.hinton2006 import (
     LinearCode,
     RectifiedAutoencoder,
 )
-from lecturelib.experiments.labels import ConditionalDigits, SemiSupervised, SmallSets
+from lecturelib.experiments.labels import SHIPPED, ConditionalDigits, SemiSupervised, ShuffledLabels, SmallSets
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
 from lecturelib.experiments.parzen import ParzenWindows
@@ -39,17 +39,14 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DeepClusters", "DigitsGAN", "Disentangling",
     "Experiment", "FaceDetector", "FaceFactors", "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch",
-    "GenerativeClassifier", "HingeRing", "LargeFacesVAE", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood",
-    "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring",
-    "SemiSupervised", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets", "Stage",
-    "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
+    "GenerativeClassifier", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LeastSquaresRing", "MinimaxRing",
+    "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood",
+    "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch",
+    "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "Training", "UntrainedCode", "WassersteinRing",
+    "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
-
-_LONG = {"lr": 2e-3, "falls": 0.4, "n": 120_000, "discriminator_norm": False, "r1": 0.004, "ema": 0.999}
-
-_DEEP = {"margin": 2, "generator_channels": (128, 64, 32), "discriminator_channels": (24, 48, 96)}
 
 EXPERIMENTS: dict[str, Experiment] = {
     "discs_vae": Disentangling(),
@@ -57,9 +54,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     "face_factors": FaceFactors(),
     "faces_vae": FacesVAE(),
     "faces_vae_128": LargeFacesVAE(),
-    "faces_gan": FacesGAN(**_LONG | {"n": 40_000}),
-    "glyphs_conditional_gan": ConditionalDigits(steps=12_000, **_DEEP, **_LONG),
-    "glyphs_gan": DigitsGAN(steps=30_000, **_DEEP, **_LONG),
+    "faces_gan": FacesGAN(**LONG | {"n": 40_000}),
+    "faces_gan_64": LargeFacesGAN(),
+    "glyphs_conditional_gan": SHIPPED,
+    "glyphs_gan": DigitsGAN(steps=30_000, **DEEP, **LONG),
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),

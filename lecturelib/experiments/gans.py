@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torch.optim.swa_utils import update_bn
 
 from lecturelib.data import Data, load
@@ -30,6 +31,10 @@ from lecturelib.training import cosine
 
 SURE = 0.9  # probability of its class from which on a digit counts as readable
 JUDGED = 2000  # pictures of each kind
+
+# what the generators that come with the course were trained with
+DEEP = {"margin": 2, "generator_channels": (128, 64, 32), "discriminator_channels": (24, 48, 96)}
+LONG = {"lr": 2e-3, "falls": 0.4, "n": 120_000, "discriminator_norm": False, "r1": 0.004, "ema": 0.999}
 
 
 def reader(experiment: Training, name: str) -> Model:
@@ -189,23 +194,39 @@ class FacesGAN(DigitsGAN):
     generator_channels: tuple[int, ...] = (128, 64, 32)
     discriminator_channels: tuple[int, ...] = (32, 64, 128)
     vary: tuple[str, ...] = FacesVAE.vary
+    side: ClassVar[int] = 32
 
     def data(self) -> Data:
         return self._faces(self.n, "train")
 
     def _faces(self, n: int, split: str) -> Data:
         n = choose(smoke=min(n, 500), cpu=n)
-        return load("faces", n=n, seed=self.seed, split=split, vary=self.vary).only("x").to(device())
+        return load("faces", n=n, size=self.side, seed=self.seed, split=split, vary=self.vary).only("x").to(device())
 
     def shape(self) -> tuple[int, int, int]:
-        return 3, 32, 32
+        return 3, self.side, self.side
 
     @torch.no_grad()
     def figures(self, model: GAN) -> dict[str, float]:
         n = choose(smoke=300, cpu=JUDGED)
         train, test = (self._faces(n, split).x for split in ("train", "test"))
         made = model.eval().sample(n).clamp(0, 1)
-        return distances(reader(FaceFactors(), "face_factors"), train, test, made)
+        small = (avg_pool2d(x, self.side // 32) for x in (train, test, made))  # the network reads 32 x 32
+        return distances(reader(FaceFactors(), "face_factors"), *small)
+
+
+@dataclass(frozen=True)
+class LargeFacesGAN(FacesGAN):
+    """The same at 64 x 64, with the widths of Radford et al. (2016) and their 100 entries of noise; meant for a GPU."""
+
+    steps: int = 30_000
+    batch_size: int = 128
+    lr: float = 2e-4
+    falls: float = 1.0
+    noise: int = 100
+    generator_channels: tuple[int, ...] = (1024, 512, 256, 128)
+    discriminator_channels: tuple[int, ...] = (128, 256, 512, 1024)
+    side: ClassVar[int] = 64
 
 
 def distances(network: nn.Module, train: Tensor, test: Tensor, made: Tensor) -> dict[str, float]:

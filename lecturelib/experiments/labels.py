@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from lecturelib.data import Data, load
 from lecturelib.data.augment import RandomAffine
 from lecturelib.experiments.few_labels import FewLabels
-from lecturelib.experiments.gans import DigitsGAN, digits_reader
+from lecturelib.experiments.gans import DEEP, LONG, DigitsGAN, digits_reader, reader
 from lecturelib.experiments.running import Experiment, Stage
+from lecturelib.fidelity import copying, features_of
 from lecturelib.model import Model, Turn
 from lecturelib.models.classifier import Augmented, Classifies, ConvClassifier
 from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
@@ -67,6 +68,19 @@ class ConditionalDigits(DigitsGAN):
     def judged(self, classifier: Model, made: Tensor) -> dict[str, float]:
         right = as_asked(classifier, made, torch.arange(len(made), device=made.device) % CLASSES)
         return {"made as asked": sum(right) / CLASSES, "of the worst class": min(right)}
+
+
+@dataclass(frozen=True)
+class ShuffledLabels(ConditionalDigits):
+    """The same networks, told labels that have nothing to do with the digits: what is not due to knowing."""
+
+    def data(self) -> Data:
+        digits = super().data()
+        order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(self.seed)).to(digits.device)
+        return Data(digits.stored[0], digits.stored[1][order])
+
+
+SHIPPED = ConditionalDigits(steps=12_000, **DEEP, **LONG)  # its generator comes with the course
 
 
 def as_asked(classifier: Model, made: Tensor, y: Tensor) -> list[float]:
@@ -151,37 +165,44 @@ class Enlarged(Model):
 class SmallSets(Experiment):
     """A convolutional network learns to read from a few digits of each class, and from what is made of them.
 
-    `augmented`: it sees them moved, turned and slanted, anew each time. `generated`: beside each batch it sees as many
-    digits of a conditional GAN that was trained on the same few digits (where `augmented`, on changed copies of them).
-    `more`: it has so many times as many digits instead. In each arm it sees equally many real digits, in batches of 50.
-    Figures for each number of digits: accuracy on 5,000 test digits; the share that the GAN makes as asked.
+    `augmented`: all that it sees is moved, turned and slanted, anew each time. `generated`: beside each batch it sees
+    as many digits of a conditional GAN that was trained on the same few digits, or, `known`, of the one that comes with
+    the course and has seen 120,000 others. `more`: it has so many times as many digits instead. In each arm it sees
+    equally many real digits, in batches of 50.
+    Figures for each number of digits: accuracy on 5,000 test digits; the share that the GAN makes as asked, and how
+    probable it is that one of its digits lies nearer to those that it was trained on than an unseen digit does.
     """
 
-    counts: tuple[int, ...] = (5, 20, 100)
+    counts: tuple[int, ...] = (5, 20, 100, 500)
     augmented: bool = False
     generated: bool = False
+    known: bool = False
     more: int = 1
     steps: int = 400
     batch_size: int = 50
     lr: float = 2e-3
-    gan_steps: int = 400
+    gan_steps: int = 1500
 
     def stages(self) -> Generates[Stage, History, dict[str, float]]:
+        classifiers = [ConvClassifier((1, 28, 28)) for _ in self.counts]  # drawn first: the same weights in each arm
         n = choose(smoke=1000, cpu=2000 + 15 * max(self.counts) * self.more)  # so many that each class has enough
         digits = load("glyphs", n=n, seed=self.seed).to(device())
-        test, reader = load("glyphs", n=5000, seed=self.seed, split="test"), digits_reader()
+        test, judge = load("glyphs", n=5000, seed=self.seed, split="test"), digits_reader()
         options, figures = {"schedule": cosine(flat=0.6), "precision": "auto"}, {}
-        for k in self.counts:
+        for k, classifier in zip(self.counts, classifiers, strict=True):
             few = first_of_each(digits, k * self.more)
-            model = classifier = ConvClassifier((1, 28, 28))
+            model = Augmented(classifier, augmentation()) if self.augmented else classifier
             if self.generated:
-                gan = ConditionalDigits(r1=0.5, discriminator_norm=False).model()
-                source = Augmented(gan, augmentation()) if self.augmented else gan
-                yield Stage(f"gan{k}", source, with_classes(few), self.gan_steps, self.batch_size, 1e-3, options)
-                model = Enlarged(classifier, gan)
+                gan = reader(SHIPPED, "glyphs_conditional_gan") if self.known else ConditionalDigits().model()
+                if not self.known:
+                    yield Stage(f"gan{k}", gan, with_classes(few), self.gan_steps, self.batch_size, 2e-3, options)
+                model = Enlarged(model, gan)
                 y = torch.arange(1000, device=device()) % CLASSES
-                figures[f"{k}, made as asked"] = sum(as_asked(reader, gan.sample(1000, one_hot(y)), y)) / CLASSES
-            model = Augmented(model, augmentation()) if self.augmented else model
+                made = gan.sample(len(y), one_hot(y))
+                figures[f"{k}, made as asked"] = sum(as_asked(judge, made, y)) / CLASSES
+                with torch.no_grad():
+                    near = [features_of(judge.features, x) for x in (made, few.x, test.x[: len(y)])]
+                figures[f"{k}, nearer than unseen digits"] = copying(*near)
             yield Stage(f"classifier{k}", model, few, self.steps, self.batch_size, self.lr, options)
             figures[f"{k}"] = classifier.accuracy(test)
         return figures

@@ -30,10 +30,13 @@ class Live:
         | None = None,  # model -> pictures (n, c, h, w) or points (n, 2); None: model.sample(24)
         losses: Sequence[str] | None = None,  # names in the history; None: all
         share: float = 0.04,  # of the time, for drawing
+        columns: int = 6,  # of pictures
     ):
         if not 0 < share < 1:
             raise ValueError(f"share is {share}; it is a part of the time, above 0 and below 1")
-        self.alt, self.losses, self.share = alt, losses, share
+        if columns < 1:
+            raise ValueError(f"columns is {columns}; pictures stand in at least one")
+        self.alt, self.losses, self.share, self.columns = alt, losses, share, columns
         self.samples = samples or (lambda model: model.sample(24))
         self.start = self.spent = self.longest = 0.0
         self.handle: DisplayHandle | None = None
@@ -76,7 +79,7 @@ class Live:
         else:
             from torchvision.utils import make_grid
 
-            grid = make_grid(made.float().cpu().clamp(0, 1), nrow=6, padding=1, pad_value=1)
+            grid = make_grid(made.float().cpu().clamp(0, 1), nrow=self.columns, padding=1, pad_value=1)
             right.imshow(grid.permute(1, 2, 0).numpy())
             right.axis("off")
         return figure

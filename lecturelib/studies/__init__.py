@@ -2,6 +2,7 @@
 
 from lecturelib.experiments import (
     Clustering,
+    ConditionalDigits,
     Convolutional,
     DeepClusters,
     DigitsGAN,
@@ -17,10 +18,12 @@ from lecturelib.experiments import (
     Rectified,
     Ring,
     SemiSupervised,
+    ShuffledLabels,
     SigmoidDenoising,
     SigmoidFromScratch,
     SigmoidPretrained,
     Sketches,
+    SmallSets,
     UntrainedCode,
     WassersteinRing,
 )
@@ -170,11 +173,40 @@ _SEMI_SUPERVISED = Study(
     seeds=(10, 11, 12),
 )
 
+_CONDITIONAL = Study(
+    "conditional",
+    "a small DCGAN of drawn digits that is told no class, and three that are: the discriminator has it beside the "
+    "pixels, or asks whether its features fit to it, the last one with labels that are shuffled",
+    {
+        "told nothing": DigitsGAN(),
+        "beside": ConditionalDigits(projected=False),
+        "projection": ConditionalDigits(),
+        "projection, shuffled labels": ShuffledLabels(),
+    },
+    seeds=(10, 11, 12, 13, 14),
+)
+
+_SMALL_SETS = Study(
+    "small_sets",
+    "accuracy on drawn digits of a convolutional network that has 5 to 500 of each class: from these alone, with those "
+    "of a conditional GAN that has seen the same ones, with changed copies, with both, with those of a GAN that has "
+    "seen 120,000 others, and from ten times as many",
+    {
+        "digits alone": SmallSets(),
+        "and generated ones": SmallSets(generated=True),
+        "changed copies": SmallSets(augmented=True),
+        "changed copies and generated ones": SmallSets(augmented=True, generated=True),
+        "and generated ones of a GAN that has seen more": SmallSets(generated=True, known=True),
+        "ten times as many": SmallSets(more=10),
+    },
+    seeds=(10, 11, 12),
+)
+
 STUDIES: dict[str, Study] = {
     one.name: one
     for one in (
         _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING, _DCGAN,
-        _SEMI_SUPERVISED,
+        _SEMI_SUPERVISED, _CONDITIONAL, _SMALL_SETS,
     )
 }  # fmt: skip
 

@@ -8,9 +8,10 @@ from scripts_of_benchmarks import script
 
 import lecturelib
 from lecturelib.data import Data, load
-from lecturelib.experiments.gans import DigitsGAN
+from lecturelib.experiments.gans import DigitsGAN, LargeFacesGAN
 from lecturelib.experiments.labels import ConditionalDigits
 
+TRAIN = lecturelib.train
 SMALL = {"n": 300, "generator_channels": (16, 8), "discriminator_channels": (8, 16), "noise": 8}
 
 
@@ -26,6 +27,16 @@ def test_the_peer_learns(experiment, monkeypatch):
         mine = list(islice(gan.our_steps(experiment, data, None), 2))
         assert mine[-1].number == 1
         assert gan.a_second(iter(range(100)), 10) > 0
+
+
+def test_large_faces_in_three_ways(monkeypatch):
+    monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
+    small = LargeFacesGAN(n=40, batch_size=8, generator_channels=(16, 8, 8, 8), discriminator_channels=(8, 8, 8, 8))
+    with script("gan") as gan:
+        monkeypatch.setattr(gan.lecturelib, "train", lambda model, *_, compile=False, **rest: TRAIN(model, *_, **rest))
+        found = gan.large(2, 1, small)
+    assert list(found) == ["float32", "bfloat16", "bfloat16, compiled"]
+    assert all(value > 0 for values in found.values() for value in values)
 
 
 def test_pictures_come_out_as_they_are_in_the_data():

@@ -9,11 +9,20 @@ from torch import nn
 from lecturelib.data import load
 from lecturelib.experiments import run
 from lecturelib.experiments.faces import FaceFactors
-from lecturelib.experiments.gans import DigitsGAN, FacesGAN, InstanceNoise, JointBatches, digits_reader, reader
+from lecturelib.experiments.gans import (
+    DigitsGAN,
+    FacesGAN,
+    InstanceNoise,
+    JointBatches,
+    LargeFacesGAN,
+    digits_reader,
+    reader,
+)
 from lecturelib.experiments.labels import (
     ConditionalDigits,
     Enlarged,
     SemiSupervised,
+    ShuffledLabels,
     SmallSets,
     as_asked,
     first_of_each,
@@ -108,6 +117,7 @@ def test_joint_batches_are_joint_in_both_turns():
 @pytest.mark.parametrize("experiment", [
     SMALL, replace(SMALL, ema=0.9), replace(SMALL, joint_batches=True, instance_noise=0.1), replace(SMALL, r1=1.0),
     FacesGAN(**TINY | {"generator_channels": (16, 8, 8), "discriminator_channels": (8, 8, 16)}),
+    LargeFacesGAN(**TINY | {"generator_channels": (16, 8, 8, 8), "discriminator_channels": (8, 8, 8, 8)}),
     ConditionalDigits(**TINY, ema=0.9), ConditionalDigits(**TINY, joint_batches=True)])  # fmt: skip
 def test_runs_to_figures(experiment, monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
@@ -152,6 +162,10 @@ def test_digits_that_are_asked_for(projected, monkeypatch):
     where = [int((digits.x == one).flatten(1).all(1).nonzero()[0, 0]) for one in x.cpu()]
     assert torch.equal(y.argmax(1).cpu(), digits.y[where])
     assert with_classes(digits).stored[0].dtype == torch.uint8  # a quarter of the memory
+    shuffled = ShuffledLabels(**TINY).data()
+    assert torch.equal(shuffled.x, experiment.data().x)
+    assert torch.equal(shuffled.stored[1].sum(0), experiment.data().stored[1].sum(0))
+    assert (shuffled.stored[1].argmax(1) == experiment.data().stored[1].argmax(1)).float().mean() < 0.3
 
 
 def test_as_asked_counts_class_by_class():
@@ -221,7 +235,8 @@ def test_the_first_digits_of_each_class():
 
 @pytest.mark.parametrize(("setting", "kinds", "digits"), [
     ({}, ["ConvClassifier"], 50), ({"augmented": True}, ["Augmented"], 50), ({"more": 3}, ["ConvClassifier"], 150),
-    ({"generated": True}, ["GAN", "Enlarged"], 50), ({"augmented": True, "generated": True}, ["Augmented"] * 2, 50),
+    ({"generated": True}, ["GAN", "Enlarged"], 50), ({"augmented": True, "generated": True}, ["GAN", "Enlarged"], 50),
+    ({"generated": True, "known": True}, ["Enlarged"], 50),
 ])  # fmt: skip
 def test_small_sets(setting, kinds, digits, monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
@@ -231,11 +246,13 @@ def test_small_sets(setting, kinds, digits, monkeypatch):
         seen.append(type(stage.model).__name__)
         assert (len(stage.data), stage.batch_size) == (digits, 50)
     assert seen == kinds
-    if len(kinds) == 1 and digits == 50:
+    if len(kinds) == 1 and digits == 50 and "known" not in setting:
         return
     figures = run(experiment, progress=False).figures
-    assert figures.keys() == {"5", *(["5, made as asked"] if "generated" in setting else [])}
-    assert all(0 < figure < 0.9 for figure in figures.values())
+    of_gan = ["5, made as asked", "5, nearer than unseen digits"] if "generated" in setting else []
+    assert figures.keys() == {"5", *of_gan}
+    assert 0 < figures["5"] < 0.9
+    assert (figures.get("5, made as asked", 0) > 0.9) == ("known" in setting)
 
 
 def test_the_readers_come_trained():

@@ -108,6 +108,8 @@ def test_the_figure_has_the_losses_and_the_samples_of_the_averaged_model(picture
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["loss"]
     assert left.lines[-1].get_ydata()[-1] == pytest.approx(94.5)  # the mean of 70 to 119
     assert right.images[0].get_array().shape == (4 * 9 + 1, 6 * 9 + 1, 3)
+    view.columns = 8
+    assert view.figure(plain, Step(119, {}), history).axes[1].images[0].get_array().shape == (3 * 9 + 1, 8 * 9 + 1, 3)
     plt.close("all")
 
 
@@ -123,3 +125,5 @@ def test_points_are_drawn_as_points():
 def test_a_share_that_is_none_is_refused():
     with pytest.raises(ValueError, match="share is 1.5"):
         Live("x", share=1.5)
+    with pytest.raises(ValueError, match="columns is 0"):
+        Live("x", columns=0)
