@@ -105,6 +105,8 @@ def wait() -> None:
     """Until a GPU has done what it was told."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
 
 
 def large(steps: int, repeats: int, experiment: FacesGAN) -> dict[str, list[float]]:

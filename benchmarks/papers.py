@@ -157,9 +157,10 @@ ROWS = [
         "test error in %",
         "1.25",
         "Hinton, Osindero and Teh 2006, table 1",
-        "50,000 digits instead of 60,000; 90 epochs of up-down with 3 steps of Gibbs sampling instead of 300 with 3, 6 "
-        "and 10; of the rates 0.01, 0.05 and 0.15 that of least validation error after 10 epochs (60 epochs of Adam "
-        "with a rate of 3e-4 had 2.23); bfloat16",
+        "50,000 digits instead of 60,000; 300 epochs of up-down with 3, 6 and 10 steps of Gibbs sampling as there, the "
+        "rate constant and in the last third falling; of the rates 0.01, 0.05 and 0.15 that of least validation error "
+        "after 10 epochs. It learns the training digits (error 0.47 %) and no more: 90 epochs with 3 steps had 1.68 on "
+        "the test digits (validation 1.72 instead of 1.67), 60 of Adam with a rate of 3e-4 2.23; bfloat16",
         beside="test error in %, before fine-tuning",
     ),
     Row(

@@ -122,8 +122,8 @@ def lake(s: Scene) -> Tensor:
     return there
 
 
-def house(s: Scene) -> Tensor:
-    """A house with a door and two windows; returns the share of its windows, which may be lit."""
+def house(s: Scene) -> tuple[Tensor, Tensor]:
+    """A house with a door and two windows; returns the share of each pixel that it covers, and that of its windows."""
     x, y = s.x - 0.62 * s.house_place, s.y - s.ground - 0.14
     body = s.house * cover(box(x, y, 0.2, 0.15, 0.01), s.pixel)
     s.paint(body, _choose(HOUSES, s.house_colour))
@@ -134,7 +134,7 @@ def house(s: Scene) -> Tensor:
     s.paint(s.house * cover(box(x, y - 0.075, 0.035, 0.075, 0.005), s.pixel), s.rgb(84, 54, 42))
     panes = s.house * cover(box(x.abs() - 0.115, y + 0.01, 0.042, 0.05, 0.005), s.pixel)
     s.paint(panes, s.rgb(92, 116, 140))
-    return panes
+    return torch.maximum(body, s.house * cover(roof * 0.8, s.pixel)), panes
 
 
 def trees(s: Scene, front: bool) -> Tensor:
@@ -195,7 +195,7 @@ def night(s: Scene) -> None:
     land_ = s.image * s.rgb(76, 92, 138) + s.rgb(2, 5, 16)
     down = ((s.y + 1) / (s.ground + 1)).clamp(0, 1)[:, None]
     dark = 0.3 * land_ + 0.7 * torch.lerp(s.rgb(9, 13, 42), s.rgb(52, 62, 110), down)
-    blue = torch.lerp(land_, dark, cover(s.y - s.ground + 0.02, s.pixel * 6)[:, None])
+    blue = torch.lerp(land_, dark, smooth(0.18, -0.18, s.y - s.ground)[:, None])
     s.image.lerp_(blue, s.time[:, None].expand_as(s.image))
 
 

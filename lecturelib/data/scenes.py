@@ -45,8 +45,8 @@ def scenes(
     The factors are independent, uniform, and told by `data.factor_names`: time, season, horizon, mountains, hills,
     water, house, house_place, house_colour, trees, clouds, lamp; what a value means is in `scenes.FACTORS`. The looks
     (where trees, clouds and stars are, ...) differ too. bias and vary as for faces: bias={"time": "day"} draws days
-    only. Two calls with other seeds are two worlds without pairs; the pair of a scene is drawn by `draw_scenes` from
-    its looks and from `changed(data.factors, time="night")`.
+    only, vary=("clouds",) keeps all else, and the looks, as they are. Two calls with other seeds are two worlds without
+    pairs; the pair of a scene is drawn by `draw_scenes` from its looks and `changed(data.factors, time="night")`.
 
     The same seed gives the same scenes, a larger n more of them; split="test" draws others. About 3,000 a second at
     32 x 32 on two cores. DataError for bad options.
@@ -54,11 +54,12 @@ def scenes(
     drawn = chunks(n, seed, split)
     check_size(size)
     made = samplers(bias, vary, FACTORS)
+    usual = torch.rand(len(LOOKS), generator=torch.Generator().manual_seed(0))
     parts = []
     for start, rng in drawn:
         u = torch.rand(CHUNK, len(FACTORS) + len(LOOKS), generator=rng)[: n - start]
         factors = torch.stack([draw(column) for draw, column in zip(made, u.T, strict=False)], 1)
-        parts.append((factors, u[:, len(FACTORS) :]))
+        parts.append((factors, u[:, len(FACTORS) :] if vary is None else usual.expand(len(u), -1).contiguous()))
 
     def draw(part: tuple[Tensor, Tensor]) -> Tensor:
         return (draw_scenes(*part, size=size) * 255).round_().to(torch.uint8)
@@ -115,11 +116,11 @@ def _paint(f: dict[str, Tensor], size: int, lamps: bool) -> Tensor:
     landscape.land(scene)
     landscape.trees(scene, front=False)
     water = landscape.lake(scene)
-    panes = landscape.house(scene)
+    house, panes = landscape.house(scene)
     free = 1 - landscape.trees(scene, front=True)
     before = ((scene.image - empty).abs().amax(1) * 12).clamp(0, 1)  # what stands before the sky
     landscape.night(scene)
-    landscape.shine(scene, torch.maximum(clouds, before), water * free, panes * free, lamps)
+    landscape.shine(scene, torch.maximum(clouds, before), water * free * (1 - house), panes * free, lamps)
     return scene.image.clamp_(0, 1)
 
 

@@ -28,9 +28,9 @@ class GenerativeClassifier(Experiment):
     batch_size: int = 100
     greedy_steps: int = 15_000  # of each RBM, 500 an epoch
     greedy_lr: float = 0.05
-    steps: int = 45_000  # of fine-tuning
-    lr: float = 0.05
-    k: int = 3  # steps of Gibbs sampling in the top RBM while it is fine-tuned
+    ks: tuple[int, ...] = (3, 6, 10)  # steps of Gibbs sampling in the top RBM while it is fine-tuned, stage by stage
+    steps: tuple[int, ...] = (50_000, 50_000, 50_000)  # of each stage
+    lr: float = 0.05  # it falls in the last stage
     momentum: float = 0.9
     weight_decay: float = 2e-4
 
@@ -50,8 +50,10 @@ class GenerativeClassifier(Experiment):
         yield Stage(f"layer{len(sizes)}", dbn.top, dbn.to_top(data), *how)
         parts = {"training": data, "validation": validation, "test": load("mnist", split="test").to(device())}
         figures = {f"{name} error in %, before fine-tuning": error(dbn, part) for name, part in parts.items()}
-        model = UpDown(rbms, 10, self.k, self.momentum)
-        yield Stage("up_down", model, data, self.steps, self.batch_size, self.lr, options)
+        model = UpDown(rbms, 10, self.ks[0], self.momentum)
+        for number, (model.k, steps) in enumerate(zip(self.ks, self.steps, strict=True)):
+            options = {"precision": "auto"} | ({"schedule": cosine()} if number == len(self.ks) - 1 else {})
+            yield Stage(f"up_down{model.k}", model, data, steps, self.batch_size, self.lr, options)
         return figures | {f"{name} error in %": error(model, part) for name, part in parts.items()}
 
 

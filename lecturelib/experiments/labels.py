@@ -170,7 +170,7 @@ class SmallSets(Experiment):
     the course and has seen 120,000 others. `more`: it has so many times as many digits instead. In each arm it sees
     equally many real digits, in batches of 50.
     Figures for each number of digits: accuracy on 5,000 test digits; the share that the GAN makes as asked, and how
-    probable it is that one of its digits lies nearer to those that it was trained on than an unseen digit does.
+    probable it is that one of its digits lies nearer to the few real ones than an unseen digit does.
     """
 
     counts: tuple[int, ...] = (5, 20, 100, 500)
@@ -187,7 +187,7 @@ class SmallSets(Experiment):
         classifiers = [ConvClassifier((1, 28, 28)) for _ in self.counts]  # drawn first: the same weights in each arm
         n = choose(smoke=1000, cpu=2000 + 15 * max(self.counts) * self.more)  # so many that each class has enough
         digits = load("glyphs", n=n, seed=self.seed).to(device())
-        test, judge = load("glyphs", n=5000, seed=self.seed, split="test"), digits_reader()
+        test, judge = load("glyphs", n=5000, seed=self.seed, split="test").to(device()), digits_reader()
         options, figures = {"schedule": cosine(flat=0.6), "precision": "auto"}, {}
         for k, classifier in zip(self.counts, classifiers, strict=True):
             few = first_of_each(digits, k * self.more)

@@ -2,7 +2,7 @@
 
     cycle = CycleGAN(Translator(), Translator(), PatchDiscriminator(3), PatchDiscriminator(3))
     fit(cycle, Data(days, nights, names=("x", "other")), steps=2000, batch_size=16, lr=2e-4)
-    cycle.there(days)
+    cycle.translate(days)
 
 Zhu, Park, Isola, Efros (2017), "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV.
 """
@@ -16,6 +16,7 @@ from lecturelib.games import Game, LeastSquares
 from lecturelib.model import Model, Turn
 from lecturelib.models.convolutional import Block, strided, transposed
 from lecturelib.models.dcgan import begin
+from lecturelib.models.translation import translated
 
 
 class Residual(nn.Module):
@@ -36,7 +37,8 @@ class Translator(nn.Module):
     """Pictures (n, channels, h, w) in [0, 1] -> pictures of the same size: down, some residual blocks, and up again.
 
     Zhu et al. (2017), appendix 7.2, after Johnson, Alahi, Fei-Fei (2016). `near` adds the picture itself before the
-    last tanh, so that an untrained one changes little. ValueError for sides that cannot be halved so often.
+    last tanh, so that an untrained one changes little (and, with the identity loss, may never begin to). ValueError
+    for sides that cannot be halved so often.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Translator(nn.Module):
         halvings: int = 1,
         blocks: int = 3,
         *,
-        near: bool = True,
+        near: bool = False,
         up: Block = transposed,
         spread: float | None = 0.02,  # standard deviation of the first weights; None: torch's own
     ):
@@ -67,13 +69,15 @@ class Translator(nn.Module):
         if any(side % 2**self.halvings for side in x.shape[2:]):
             raise ValueError(f"pictures of {x.shape[2]} x {x.shape[3]} cannot be halved {self.halvings} times")
         made, x = self.layers(2 * x - 1), (2 * x - 1).clamp(-0.995, 0.995)
-        return (torch.tanh(made + torch.atanh(x) if self.near else made) + 1) / 2
+        made = made.float()  # in bfloat16 tanh would be flat from 3.6 on
+        return (torch.tanh(made + torch.atanh(x.float()) if self.near else made) + 1) / 2
 
 
 class Pool(nn.Module):
     """The last fakes: a discriminator sees half of the new ones, and for the other half older ones in their places.
 
-    Section 4, after Shrivastava et al. (2017). Its pictures are buffers, so that a run resumes with them.
+    Section 4, which keeps 50, after Shrivastava et al. (2017). Its pictures are buffers, so that a run resumes with
+    them; in evaluation mode it does nothing.
     """
 
     def __init__(self, shape: tuple[int, ...], size: int = 64):
@@ -84,7 +88,12 @@ class Pool(nn.Module):
     @torch.no_grad()
     def forward(self, fake: Tensor) -> Tensor:
         """(n, *shape) -> as many, some of them older; n may be at most the size of the pool."""
+        if not self.training:
+            return fake
         n, size = len(fake), len(self.kept)
+        if fake.shape[1:] != self.kept.shape[1:]:
+            given, kept = (" x ".join(map(str, t.shape[1:])) for t in (fake, self.kept))
+            raise ValueError(f"pictures are {given}, but the pool was made for {kept}: say shape=... of one picture")
         if n > size:
             raise ValueError(f"{n} pictures in a batch, but the pool has {size}: make it larger")
         slots = torch.randperm(size, device=fake.device)[:n]
@@ -101,10 +110,12 @@ class Pool(nn.Module):
 class CycleGAN(Model):
     """Two games at once, one a domain, whose generators each have to undo the other.
 
-    The batch is (x, other): pictures of two domains that have nothing to do with each other. The translators' loss is
+    The batch is (x, other): pictures of two domains that have nothing to do with each other. The generators' loss is
     that of both games plus `cycle` times the mean absolute difference of x from there and back, and of other, plus
-    `identity` times that of a picture translated into the domain that it is from. Equations 1 to 3 and section 5.2,
-    where cycle is 10 and identity 5; either may be 0.
+    `identity` times that of a picture translated into the domain that it is from; either may be 0. Equations 1 to 3,
+    with cycle 10 (section 4); section 5.2, with identity half of that. Of least squares the paper leaves out the factor
+    1/2, and its pictures are in [-1, 1], twice as far apart: the two cancel. With another game double both weights.
+    Domains of unequal size: let `Data.subset` repeat examples of the smaller one.
     """
 
     def __init__(
@@ -124,32 +135,36 @@ class CycleGAN(Model):
         super().__init__()
         if min(cycle, identity) < 0:
             raise ValueError(f"cycle is {cycle}, identity {identity}: neither may be negative")
-        self.translators = nn.ModuleList([there, back])
-        self.critics = nn.ModuleList([of_first, of_second, Pool(shape, pool), Pool(shape, pool)])
+        self.generators = nn.ModuleList([there, back])
+        self.discriminators = nn.ModuleList([of_first, of_second, Pool(shape, pool), Pool(shape, pool)])
         self.game, self.cycle, self.identity, self.betas = game or LeastSquares(), cycle, identity, betas
 
     def there(self, x: Tensor) -> Tensor:
         """Pictures of the first domain as they would be in the second."""
-        return self.translators[0](x)
+        return self.generators[0](x)
 
     def back(self, other: Tensor) -> Tensor:
         """Pictures of the second domain as they would be in the first."""
-        return self.translators[1](other)
+        return self.generators[1](other)
+
+    def translate(self, x: Tensor, back: bool = False) -> Tensor:
+        """Pictures of the first domain, or, `back`, of the second, as the other one has them: (n, ...) -> (n, ...)."""
+        return translated(self.generators[int(back)], x)
 
     def loss(self, x: Tensor, other: Tensor, *_: Tensor) -> dict[str, Tensor]:
         """The discriminators' losses, together; "first" and "second" are those of each domain."""
-        of_first, of_second, firsts, seconds = self.critics
+        of_first, of_second, firsts, seconds = self.discriminators
         with torch.no_grad():
             fake_first, fake_second = firsts(self.back(other)), seconds(self.there(x))
         first, second = (
-            self.game.discriminator(critic(real).float(), critic(fake).float())
-            for critic, real, fake in ((of_first, x, fake_first), (of_second, other, fake_second))
+            self.game.discriminator(discriminator(real).float(), discriminator(fake).float())
+            for discriminator, real, fake in ((of_first, x, fake_first), (of_second, other, fake_second))
         )
         return {"loss": first + second, "first": first, "second": second}
 
-    def translators_loss(self, x: Tensor, other: Tensor, *_: Tensor) -> dict[str, Tensor]:
+    def generators_loss(self, x: Tensor, other: Tensor, *_: Tensor) -> dict[str, Tensor]:
         """Both games', the way there and back, and that what is of a domain already should stay."""
-        of_first, of_second = self.critics[:2]
+        of_first, of_second = self.discriminators[:2]
         second, first = self.there(x), self.back(other)
         game = self.game.generator(of_second(second).float()) + self.game.generator(of_first(first).float())
         parts = {"loss": game, "game": game}
@@ -162,8 +177,11 @@ class CycleGAN(Model):
         return parts
 
     def turns(self, lr: float) -> list[Turn]:
-        """Both discriminators, then both translators, by Adam."""
-        players = (("critics", self.loss, self.critics), ("translators", self.translators_loss, self.translators))
+        """Both discriminators, then both generators, by Adam."""
+        players = (
+            ("discriminators", self.loss, self.discriminators),
+            ("generators", self.generators_loss, self.generators),
+        )
         options = {"lr": lr, "betas": self.betas, "fused": True}
         return [Turn(name, loss, torch.optim.Adam(player.parameters(), **options), player=player)
                 for name, loss, player in players]  # fmt: skip

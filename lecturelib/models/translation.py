@@ -8,7 +8,7 @@ Isola, Zhu, Zhou, Efros (2017), "Image-to-image translation with conditional adv
 in [0, 1]; the networks move them to [-1, 1] and back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -35,21 +35,24 @@ class UNet(nn.Module):
         channels: Sequence[int] = (32, 64, 128),  # after each block on the way down
         *,
         skip: bool = True,
-        dropout: float = 0.0,  # in the innermost block of the way up: the noise of the paper
+        dropout: float = 0.0,  # in the innermost block of the way up; the paper keeps it when the network is used, too
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,  # channels -> a layer; nn.InstanceNorm2d for single pictures
         up: Block = transposed,
         spread: float | None = 0.02,  # standard deviation of the first weights; None: torch's own
     ):
         super().__init__()
+        if not channels:
+            raise ValueError("channels is empty: give one number for each halving")
         self.skip, self.halvings = skip, len(channels)
         down, up_again, widths = [], [], [channels_in, *channels]
         for number, (before, after) in enumerate(pairwise(widths)):
-            norm = [nn.BatchNorm2d(after)] if 0 < number < len(channels) - 1 else []  # innermost: one pixel may be left
-            down.append(nn.Sequential(*([nn.LeakyReLU(0.2)] if number else []), strided(before, after), *norm))
+            normed = [norm(after)] if 0 < number < len(channels) - 1 else []  # innermost: one pixel may be left
+            down.append(nn.Sequential(*([nn.LeakyReLU(0.2)] if number else []), strided(before, after), *normed))
         for number, (after, before) in enumerate(pairwise(widths[:0:-1])):
             seen = after * (1 + (skip and number > 0))
             noise = [nn.Dropout2d(dropout)] if dropout and not number else []
-            up_again.append(nn.Sequential(nn.ReLU(), up(seen, before), nn.BatchNorm2d(before), *noise))
-        last = nn.Sequential(nn.ReLU(), up(channels[0] * (1 + (skip and len(channels) > 1)), channels_out), nn.Tanh())
+            up_again.append(nn.Sequential(nn.ReLU(), up(seen, before), norm(before), *noise))
+        last = nn.Sequential(nn.ReLU(), up(channels[0] * (1 + (skip and len(channels) > 1)), channels_out))
         self.down, self.up = nn.ModuleList(down), nn.ModuleList([*up_again, last])
         begin(self, spread)
 
@@ -64,7 +67,7 @@ class UNet(nn.Module):
         kept.pop()
         for number, block in enumerate(self.up):
             x = block(torch.cat([x, kept.pop()], 1) if self.skip and number else x)
-        return (x + 1) / 2
+        return (torch.tanh(x.float()) + 1) / 2  # in bfloat16 it would be flat from 3.6 on
 
 
 class PatchDiscriminator(nn.Module):
@@ -76,16 +79,20 @@ class PatchDiscriminator(nn.Module):
     def __init__(
         self,
         channels_in: int,  # of the picture and of what it was made from, together
-        channels: Sequence[int] = (32, 64),  # after each block, which halves the sides
+        channels: Sequence[int] = (32, 64),  # after each block
         *,
-        norm: bool = True,  # batch normalisation, but not in the first block
+        strides: Sequence[int] | None = None,  # of each block; None: 2 for all. (2, 2, 2, 1) in the paper
+        norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d,  # channels -> a layer, but not in the first block
         spread: float | None = 0.02,
     ):
         super().__init__()
+        strides = [2] * len(channels) if strides is None else strides
+        if not channels or len(strides) != len(channels):
+            raise ValueError(f"there are {len(channels)} channels and {len(strides)} strides: give one of each a block")
         blocks: list[nn.Module] = []
-        for number, (before, after) in enumerate(pairwise([channels_in, *channels])):
-            normed = [nn.BatchNorm2d(after)] if norm and number else []
-            blocks += [strided(before, after), *normed, nn.LeakyReLU(0.2)]
+        for before, after, stride in zip([channels_in, *channels], channels, strides, strict=False):
+            normed = [norm(after)] if norm and blocks else []
+            blocks += [nn.Conv2d(before, after, 4, stride, padding=1), *normed, nn.LeakyReLU(0.2)]
         self.blocks, self.score = nn.Sequential(*blocks), nn.Conv2d(channels[-1], 1, 4, padding=1)
         begin(self, spread)
 
@@ -111,12 +118,22 @@ def receptive_field(layers: Sequence[nn.Module]) -> int:
     return side
 
 
+@torch.no_grad()
+def translated(network: nn.Module, x: Tensor, chunk: int = 256) -> Tensor:
+    """What a network makes of x in evaluation mode, part by part, on its own device: (n, ...) -> (n, ...)."""
+    was_training, _ = network.training, network.eval()
+    where = next(network.parameters()).device
+    made = torch.cat([network(part.to(where)) for part in x.split(chunk)])
+    network.train(was_training)
+    return made
+
+
 class Pix2Pix(GAN):
     """A conditional GAN without noise: the generator translates the condition, and stays near its pair.
 
     The batch is (x, condition, ...): pictures as they should be, and what they are to be made from. The generator's
-    loss is the game's plus `weight` times the mean absolute difference from x; weight and game may each be switched
-    off. Section 3.1, equation 4.
+    loss is the game's plus `weight` times the mean absolute difference from x, on the scale from -1 to 1; weight and
+    game may each be switched off. Section 3.1, equation 4.
     """
 
     def __init__(
@@ -125,7 +142,7 @@ class Pix2Pix(GAN):
         discriminator: nn.Module,
         game: Game | None = None,
         *,
-        weight: float = 100.0,  # lambda
+        weight: float = 100.0,  # lambda; pictures are in [-1, 1] there, so that all distances are twice as large
         adversarial: bool = True,  # False: the absolute difference alone, and the discriminator rests
         **options,  # of GAN: penalty, lazy, betas
     ):
@@ -138,13 +155,9 @@ class Pix2Pix(GAN):
         """The translations of n conditions."""
         return self.generator(*condition)
 
-    @torch.no_grad()
-    def translate(self, condition: Tensor, chunk: int = 256) -> Tensor:
-        """What the generator makes of conditions, part by part, as the network is used: (n, ...) -> (n, ...)."""
-        was_training, _ = self.training, self.eval()
-        made = torch.cat([self.generator(part) for part in condition.split(chunk)])
-        self.train(was_training)
-        return made
+    def translate(self, condition: Tensor) -> Tensor:
+        """What the generator makes of conditions: (n, ...) -> (n, ...)."""
+        return translated(self.generator, condition)
 
     def generator_loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:
         """The game's loss of the translations, and their distance from x."""
@@ -152,9 +165,9 @@ class Pix2Pix(GAN):
         fake = self.fake(len(x), *condition)
         away = (fake - x).abs().float().mean()
         if not self.adversarial:
-            return {"loss": self.weight * away, "away": away}
+            return {"loss": 2 * self.weight * away, "away": away}
         game = self.game.generator(self.discriminator(fake, *condition).float())
-        return {"loss": game + self.weight * away, "away": away, "game": game}
+        return {"loss": game + 2 * self.weight * away, "away": away, "game": game}
 
     def turns(self, lr: float) -> list:
         """Both players'; the generator's alone where nothing is adversarial."""

@@ -40,8 +40,10 @@ def test_factors_are_independent_and_spread_over_their_ranges():
 def test_a_bias_makes_a_domain_and_what_does_not_vary_stays():
     nights = load("scenes", n=50, bias={"time": "night"})
     assert (nights.factors[:, 0] == 1).all()
-    still = load("scenes", n=50, vary=("clouds",)).factors
-    assert (still.std(0) > 0).tolist() == [name == "clouds" for name in FACTOR_NAMES]
+    still = load("scenes", n=50, vary=("clouds",))
+    assert (still.factors.std(0) > 0).tolist() == [name == "clouds" for name in FACTOR_NAMES]
+    assert still.looks.std(0).max() == 0
+    assert still.looks[0].std() > 0.2  # trees and stars do not stand on top of each other
 
 
 @pytest.mark.parametrize("name", FACTOR_NAMES)
@@ -93,6 +95,21 @@ def test_without_lamps_only_what_the_day_does_not_tell_is_missing(some):
     assert difference[:, 22:].max() == 0  # nothing of it lies in the meadow
 
 
+def test_the_moon_does_not_shine_on_the_house():
+    plain = load("scenes", n=1, vary=())
+    factors = changed(plain.factors, water="lake", house="house", house_place=0, lamp=0, horizon=1, trees=0)
+    looks = torch.full_like(plain.looks, 0.5)
+
+    def drawn(lamps=True, **values):
+        return draw_scenes(changed(factors, **values), looks, size=128, lamps=lamps)[0]
+
+    wall = (drawn(time="day") - drawn(time="day", house="none")).abs().amax(0) > 0.1
+    path = (drawn(time="night", house="none") - drawn(False, time="night", house="none")).abs().amax(0) > 0.2
+    assert (wall & path).sum() > 20
+    with_moon, without = (drawn(lamps, time="night") for lamps in (True, False))
+    assert (with_moon - without).abs().amax(0)[wall & path].max() < 0.1
+
+
 def test_windows_are_lit_at_night():
     factors = changed(load("scenes", n=1, vary=()).factors, house="house", house_place=0.0, trees=0.0)
     looks = torch.full((1, load("scenes", n=1).looks.shape[1]), 0.5)
@@ -103,8 +120,11 @@ def test_windows_are_lit_at_night():
 
 
 def test_a_small_picture_is_a_large_one_averaged(some):
-    small, large = (draw_scenes(some.factors[:16], some.looks[:16], size=size) for size in (32, 128))
-    assert (avg_pool2d(large, 4) - small).abs().mean() < 0.02
+    for time in ("day", "night"):
+        factors = changed(some.factors[:16], time=time)
+        small, large = (draw_scenes(factors, some.looks[:16], size=size) for size in (32, 128))
+        away = (avg_pool2d(large, 4) - small).mean(3).abs().mean((0, 1))  # row by row
+        assert away.max() < 0.012
 
 
 @pytest.mark.parametrize(("options", "words"), [

@@ -64,13 +64,14 @@ def labelled_mnist(monkeypatch):
 
 
 def test_digits_and_labels_are_learned_layer_by_layer_and_then_up_and_down(labelled_mnist):
-    experiment = GenerativeClassifier(sizes=(30, 20, 40), batch_size=20, greedy_steps=400, steps=400, lr=1e-3)
+    steps = {"greedy_steps": 400, "ks": (1, 2), "steps": (200, 200)}
+    experiment = GenerativeClassifier(sizes=(30, 20, 40), batch_size=20, lr=1e-3, **steps)
     outcome = run(experiment, progress=False)
-    assert list(outcome.models) == ["layer0", "layer1", "layer2", "up_down"]
+    assert list(outcome.models) == ["layer0", "layer1", "layer2", "up_down1", "up_down2"]
     for part in ("training", "validation", "test"):
         assert outcome.figures[f"{part} error in %"] < 40  # 90 by chance
     assert set(outcome.figures) >= {"test error in %, before fine-tuning"}
-    up_down = outcome.models["up_down"]
+    up_down = outcome.models["up_down2"]
     assert not torch.equal(up_down.generative[0].weight, up_down.layers[0].W)  # untied
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from lecturelib import fit, seed
 from lecturelib.data import Data
 from lecturelib.models.convolutional import resized
-from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet, receptive_field
+from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet
 
 
 def seen_by(network, x, *condition):
@@ -27,8 +27,9 @@ def test_a_logit_sees_a_patch(channels, field):
 
 
 def test_the_papers_patch_has_70_pixels():
-    steps = (2, 2, 2, 1, 1)
-    assert receptive_field([nn.Conv2d(1, 1, 4, step) for step in steps]) == 70
+    network = PatchDiscriminator(6, (4, 8, 16, 32), strides=(2, 2, 2, 1))
+    assert network.field == 70
+    assert network(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256)).shape == (1, 30, 30)
 
 
 def test_with_short_cuts_what_is_fine_passes_through():
@@ -47,13 +48,22 @@ def test_with_short_cuts_what_is_fine_passes_through():
     assert errors[False] > 0.3
 
 
-@pytest.mark.parametrize("options", [{}, {"skip": False}, {"up": resized}, {"dropout": 0.5}, {"channels": (8,)}])
+@pytest.mark.parametrize("options", [
+    {}, {"skip": False}, {"up": resized}, {"dropout": 0.5}, {"channels": (8,)}, {"norm": nn.InstanceNorm2d},
+])  # fmt: skip
 def test_any_picture_becomes_one_of_its_size_in_0_to_1(options):
     network = UNet(2, 3, **{"channels": (8, 16)} | options)
     made = network(torch.rand(5, 2, 16, 24))
     assert made.shape == (5, 3, 16, 24)
     assert made.min() >= 0
     assert made.max() <= 1
+
+
+def test_half_precision_does_not_flatten_the_end_of_the_range():
+    network = UNet(1, 1, (8,))
+    with torch.autocast("cpu", torch.bfloat16):
+        made = network(torch.rand(2, 1, 8, 8))
+    assert made.dtype == torch.float32
 
 
 def test_dropout_is_the_only_noise():
@@ -72,7 +82,7 @@ def test_the_generators_loss_is_the_games_and_the_distance():
     torch.testing.assert_close(parts["away"], (fake - x).abs().mean())
     scores = game.discriminator(fake, drawing)
     torch.testing.assert_close(parts["game"], -scores.sigmoid().log().mean())
-    torch.testing.assert_close(parts["loss"], parts["game"] + 7 * parts["away"])
+    torch.testing.assert_close(parts["loss"], parts["game"] + 7 * 2 * parts["away"])  # of pictures in [-1, 1]
     assert [turn.name for turn in game.turns(1e-3)] == ["discriminator", "generator"]
     alone = Pix2Pix(game.generator, game.discriminator, adversarial=False)
     assert [turn.name for turn in alone.turns(1e-3)] == ["generator"]
@@ -82,7 +92,7 @@ def test_the_generators_loss_is_the_games_and_the_distance():
 def test_translating_leaves_the_training_as_it_was():
     game, drawings = Pix2Pix(UNet(1, 3, (8, 16)), PatchDiscriminator(4, (8,))), torch.rand(5, 1, 16, 16)
     before = [buffer.clone() for buffer in game.buffers()]
-    made = game.train().translate(drawings, chunk=2)
+    made = game.train().translate(drawings)
     assert game.training
     assert all(torch.equal(a, b) for a, b in zip(before, game.buffers(), strict=True))
     torch.testing.assert_close(made, game.eval().generator(drawings))
@@ -91,6 +101,10 @@ def test_translating_leaves_the_training_as_it_was():
 def test_what_cannot_be_is_named():
     with pytest.raises(ValueError, match="20 x 16 cannot be halved 3 times"):
         UNet(1, 1, (8, 8, 8))(torch.rand(1, 1, 20, 16))
+    with pytest.raises(ValueError, match="channels is empty"):
+        UNet(1, 1, ())
+    with pytest.raises(ValueError, match="2 channels and 1 strides"):
+        PatchDiscriminator(1, (8, 8), strides=(2,))
     with pytest.raises(ValueError, match="nothing to learn"):
         Pix2Pix(UNet(1, 1), PatchDiscriminator(2), weight=0, adversarial=False)
     with pytest.raises(ValueError, match="weight is -1"):
