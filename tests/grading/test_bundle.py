@@ -140,7 +140,7 @@ def test_it_holds_nothing_else(packed, original):
     tops = {name.split("/")[0] for name in packed.files if "/" in name}
     assert tops == {"notebooks", "labs", "lecturelib", "data", "tools", "docs", "tests"}
     assert {name for name in packed.files if name.startswith("data/")} == {"data/README.md", "data/manifest.toml"}
-    docs = {f"docs/{name}" for name in ("faces.png", "faces.py", "front_page.png", "front_page.py")}
+    docs = {f"docs/{name}.{end}" for name in ("faces", "front_page", "scenes") for end in ("png", "py")}
     assert {name for name in packed.files if name.startswith("docs/")} == docs
     rooms = {name.split("/")[1] for name in packed.files if name.startswith("tests/")}
     assert rooms == {"conftest.py", "unit", "contract", "notebooks", "browser"}
