@@ -140,8 +140,8 @@ ROWS = [
         "225 ± 2",
         "Goodfellow et al. 2014, table 1",
         "50,000 digits; the usual loss of the generator, LeakyReLU instead of maxout, batch norm in the generator, and "
-        "R1 with gamma = 0.5 (without these two it collapsed: -1333). The figure says little: beside it stand averages of "
-        "training digits by k-means",
+        "R1 with gamma = 0.5 (without these two it collapsed: -1333). The figure says little: beside it stand averages "
+        "of training digits by k-means",
         beside="k-means: test log-likelihood by windows in nats",
     ),
     Row(
