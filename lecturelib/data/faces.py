@@ -1,9 +1,7 @@
 """Cartoon faces drawn from named factors, in colour, at any size; drawn once and kept."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +11,8 @@ from torch import Tensor
 from lecturelib.data import features, portrait, sdf
 from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.face_factors import FACTOR_NAMES, LOOKS, Bias, check_factors, samplers
-from lecturelib.data.files import check_whole
 from lecturelib.data.kept import read_kept, write_kept
+from lecturelib.data.painting import as_bytes, check_size, painted
 from lecturelib.data.sdf import cover, smooth
 from lecturelib.data.tensors import Data, DataError
 
@@ -48,7 +46,7 @@ def faces(
     DataError for bad options.
     """
     drawn = chunks(n, seed, split)
-    _check_size(size)
+    check_size(size, "faces")
     made = samplers(bias, vary)
     factors, looks = [], []
     for start, rng in drawn:
@@ -70,19 +68,12 @@ def draw_faces(factors: Tensor, looks: Tensor | None = None, *, size: int = 32) 
     them all are in the middle. DataError for values out of range.
     """
     factors = check_factors(factors)
-    _check_size(size)
+    check_size(size, "faces")
     if looks is None:
         looks = factors.new_full((len(factors), len(LOOKS)), 0.5)
     if looks.shape != (len(factors), len(LOOKS)) or not ((looks >= 0) & (looks <= 1)).all():
         raise DataError(f"looks are a tensor ({len(factors)}, {len(LOOKS)}) of numbers in [0, 1]: {', '.join(LOOKS)}")
-    few = max(1, 65_536 // size**2) if factors.device.type == "cpu" else 4_096 * 1_024 // size**2  # stay in the cache
-    out, every = factors.new_empty(len(factors), 3, size, size), torch.cat([factors, looks], 1)
-    with torch.inference_mode():
-        for start in range(0, len(factors), few):
-            rows = every[start : start + few]
-            named = zip((*FACTOR_NAMES, *LOOKS), rows.T[:, :, None, None], strict=True)
-            out[start : start + few] = _paint(dict(named), size)
-    return out
+    return painted(lambda named: _paint(named, size), (*FACTOR_NAMES, *LOOKS), torch.cat([factors, looks], 1), size)
 
 
 def _paint(f: dict[str, Tensor], size: int) -> Tensor:
@@ -106,20 +97,9 @@ def _paint(f: dict[str, Tensor], size: int) -> Tensor:
     return face.image.clamp_(0, 1)
 
 
-def _check_size(size: int) -> None:
-    check_whole(32, size=size)
-    if size > 256:
-        raise DataError(f"size is {size}; faces are drawn at 32 to 256 pixels")
-
-
 def _drawn(chunks, size: int) -> Iterator[Tensor]:
-    """The pictures of each chunk as bytes, two chunks at once where there are two cores."""
-
-    def draw(chunk: tuple[Tensor, Tensor]) -> Tensor:
-        return (draw_faces(*chunk, size=size) * 255).round_().to(torch.uint8)
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(draw, chunks)
+    """The pictures of each chunk as bytes."""
+    return as_bytes(lambda *chunk: draw_faces(*chunk, size=size), chunks)
 
 
 @cache

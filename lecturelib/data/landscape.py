@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lecturelib.data.portrait import choose
 from lecturelib.data.sdf import box, cover, ellipse, line, smooth
 
 HOUSES = ((186, 74, 58), (232, 190, 92), (236, 232, 222), (98, 134, 178))
@@ -126,7 +127,7 @@ def house(s: Scene) -> tuple[Tensor, Tensor]:
     """A house with a door and two windows; returns the share of each pixel that it covers, and that of its windows."""
     x, y = s.x - 0.62 * s.house_place, s.y - s.ground - 0.14
     body = s.house * cover(box(x, y, 0.2, 0.15, 0.01), s.pixel)
-    s.paint(body, _choose(HOUSES, s.house_colour))
+    s.paint(body, choose(HOUSES, s.house_colour)[:, :, None, None] / 255)
     roof = torch.maximum((y + 0.36).neg() + 0.72 * x.abs(), y + 0.12)
     s.paint(s.house * cover(roof * 0.8, s.pixel), s.rgb(112, 60, 50))
     snow = torch.maximum(roof, (y + 0.36) - 0.72 * x.abs() - 0.11)
@@ -215,7 +216,3 @@ def shine(s: Scene, hidden: Tensor, water: Tensor, panes: Tensor, lamps: bool) -
     s.paint(open_ * cover(torch.maximum(away - 0.15, 0.13 - bite), s.pixel), s.rgb(250, 246, 220))
     path = line(x + 0.02 * (40 * s.y).sin(), 0.09, s.pixel)
     s.paint(0.5 * s.time * water * path, s.rgb(226, 228, 224))
-
-
-def _choose(table, index: Tensor) -> Tensor:
-    return index.new_tensor(table)[index.flatten().long()][:, :, None, None] / 255

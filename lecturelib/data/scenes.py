@@ -1,8 +1,7 @@
 """Landscapes drawn from named factors, by day or by night, in summer or in winter, in colour, at any size."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,8 +9,8 @@ from torch import Tensor
 from lecturelib.data import landscape
 from lecturelib.data.chunks import CHUNK, chunks
 from lecturelib.data.face_factors import Bias, Factor, check_factors, named_factor, samplers
-from lecturelib.data.files import check_whole
 from lecturelib.data.landscape import LOOKS
+from lecturelib.data.painting import as_bytes, check_size, painted
 from lecturelib.data.tensors import Data, DataError
 
 FACTORS = (
@@ -52,7 +51,7 @@ def scenes(
     32 x 32 on two cores. DataError for bad options.
     """
     drawn = chunks(n, seed, split)
-    check_size(size)
+    check_size(size, "scenes")
     made = samplers(bias, vary, FACTORS)
     usual = torch.rand(len(LOOKS), generator=torch.Generator().manual_seed(0))
     parts = []
@@ -61,11 +60,7 @@ def scenes(
         factors = torch.stack([draw(column) for draw, column in zip(made, u.T, strict=False)], 1)
         parts.append((factors, u[:, len(FACTORS) :] if vary is None else usual.expand(len(u), -1).contiguous()))
 
-    def draw(part: tuple[Tensor, Tensor]) -> Tensor:
-        return (draw_scenes(*part, size=size) * 255).round_().to(torch.uint8)
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        x = torch.cat(list(pool.map(draw, parts)))
+    x = torch.cat(list(as_bytes(partial(draw_scenes, size=size), parts)))
     factors, looks = (torch.cat(column) for column in zip(*parts, strict=True))
     names = ("x", "factors", "looks")
     return Data(x, factors, looks, names=names, factor_names=list(FACTOR_NAMES), about=scenes.__doc__)
@@ -94,17 +89,11 @@ def draw_scenes(factors: Tensor, looks: Tensor, *, size: int = 32, lamps: bool =
     water. DataError for values out of range.
     """
     factors = check_factors(factors, FACTORS)
-    check_size(size)
+    check_size(size, "scenes")
     if looks.shape != (len(factors), len(LOOKS)) or not ((looks >= 0) & (looks <= 1)).all():
         raise DataError(f"looks are numbers in [0, 1], a tensor ({len(factors)}, {len(LOOKS)}) as `scenes` gives them")
-    few = max(1, 65_536 // size**2) if factors.device.type == "cpu" else 4_096 * 1_024 // size**2  # stay in the cache
-    out, every = factors.new_empty(len(factors), 3, size, size), torch.cat([factors, looks], 1)
-    with torch.inference_mode():
-        for start in range(0, len(factors), few):
-            rows = every[start : start + few]
-            named = zip((*FACTOR_NAMES, *LOOKS), rows.T[:, :, None, None], strict=True)
-            out[start : start + few] = _paint(dict(named), size, lamps)
-    return out
+    every, names = torch.cat([factors, looks], 1), (*FACTOR_NAMES, *LOOKS)
+    return painted(lambda named: _paint(named, size, lamps), names, every, size)
 
 
 def _paint(f: dict[str, Tensor], size: int, lamps: bool) -> Tensor:
@@ -122,10 +111,3 @@ def _paint(f: dict[str, Tensor], size: int, lamps: bool) -> Tensor:
     landscape.night(scene)
     landscape.shine(scene, torch.maximum(clouds, before), water * free * (1 - house), panes * free, lamps)
     return scene.image.clamp_(0, 1)
-
-
-def check_size(size: int) -> None:
-    """DataError for a size that is not drawn."""
-    check_whole(32, size=size)
-    if size > 256:
-        raise DataError(f"size is {size}; scenes are drawn at 32 to 256 pixels")
