@@ -15,6 +15,7 @@ class Turn:
     `every`: the turn is taken at steps 0, every, 2*every, ...
     `player`: the module whose buffers (batch-norm statistics, an image pool) this turn may change;
     None means the whole model.
+    `compiled`: False for a loss with gradients inside, which `train(compile=True)` leaves as it is.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Turn:
     optimizer: torch.optim.Optimizer
     every: int = 1
     player: nn.Module | None = None
+    compiled: bool = True
     parameters: list[nn.Parameter] = field(init=False, repr=False)
 
     def __post_init__(self):

@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lecturelib import runtime
 from lecturelib.checkpoint import fill, load_tensors, save_tensors
 from lecturelib.experiments import Outcome, Training, experiment
-from lecturelib.model import Model
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -23,12 +22,16 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.json"))
 
 
-def pretrained(name: str) -> Model:
-    """The trained model of that name, on the device, in evaluation mode. ValueError, with the names, for another."""
+def pretrained(name: str) -> nn.Module:
+    """The trained model of that name, on the device, in evaluation mode. ValueError, with the names, for another.
+
+    Of a game whose players are not all shipped it is the network that makes the pictures.
+    """
     if name not in shipped():
         raise ValueError(f"no weights come for {name!r}; there are some for {', '.join(shipped()) or 'nothing'}")
     tensors, _ = load_tensors(WEIGHTS / name)
-    model = experiment(name).model()
+    one = experiment(name)
+    model = one.part(one.model())
     fill(model, {key: _single(tensor) for key, tensor in tensors.items()}, WEIGHTS / name)
     return model.to(runtime.device()).eval()
 
@@ -46,11 +49,12 @@ def ship(name: str, outcome: Outcome, folder: Path = WEIGHTS) -> Path:
     check_can_ship(name, outcome.record["profile"])
     made = replace(experiment(name), **outcome.record.get("settings", {}))
     model = outcome.models["model"]
-    tensors = {key: _half(tensor) for key, tensor in model.state_dict().items()}
-    fill(model, {key: _single(tensor) for key, tensor in tensors.items()}, folder / name)
-    figures = made.figures(model.eval())
+    part = made.part(model)
+    tensors = {key: _half(tensor) for key, tensor in part.state_dict().items()}
+    fill(part, {key: _single(tensor) for key, tensor in tensors.items()}, folder / name)
+    figures = outcome.figures | made.figures(model.eval())
     record = {key: value for key, value in outcome.record.items() if key != "finished"}
-    save_tensors(folder / name, tensors, record | {"figures": figures, "model": type(model).__name__})
+    save_tensors(folder / name, tensors, record | {"figures": figures, "model": type(part).__name__})
     return folder / f"{name}.json"
 
 

@@ -72,7 +72,7 @@ def train(
     ema: float | None = None,  # decay of the averaged parameters
     precision: str | None = None,  # None is float32; "bfloat16"; "auto": bfloat16 where it measures faster
     accumulate: int = 1,  # batches whose gradients are averaged into one step
-    compile: bool = False,  # torch.compile every turn's loss
+    compile: bool = False,  # torch.compile every turn's loss (but for those that say they cannot be)
     checkpoint: str | Path | None = None,  # where to save; resumes from it when it is there
     checkpoint_every: int = 1000,
     history: History | None = None,  # filled as the run goes, saved and restored with the checkpoint
@@ -91,7 +91,7 @@ def train(
     optimizers = list({id(t.optimizer): t.optimizer for t in turns}.values())
     base_lr = [[group["lr"] for group in o.param_groups] for o in optimizers]
     average = None if ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema)).eval()
-    losses_of = {t.name: torch.compile(t.loss) if compile else t.loss for t in turns}
+    losses_of = {t.name: torch.compile(t.loss) if compile and t.compiled else t.loss for t in turns}
     history = History() if history is None else history
     history.ema = average and average.module
     state = RunState(model, optimizers, average, history, {

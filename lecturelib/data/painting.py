@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from lecturelib import runtime
 from lecturelib.data.files import DataError, check_whole
 
 
@@ -29,6 +30,8 @@ def painted(paint: Callable[[dict[str, Tensor]], Tensor], names: Sequence[str], 
 
 
 def as_bytes(draw: Callable[..., Tensor], chunks: Iterable[tuple[Tensor, ...]]) -> Iterator[Tensor]:
-    """The pictures of each chunk as bytes, two chunks at once where there are two cores."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(lambda chunk: (draw(*chunk) * 255).round_().to(torch.uint8), chunks)
+    """The pictures of each chunk as bytes; drawn on the GPU, or two chunks at once where there are two cores."""
+    where = torch.device("cuda" if runtime.device().type == "cuda" else "cpu")
+    with ThreadPoolExecutor(1 if where.type == "cuda" else min(4, os.cpu_count() or 1)) as pool:
+        drawn = pool.map(lambda chunk: (draw(*runtime.to_device(chunk, where)) * 255).round_().to(torch.uint8), chunks)
+        yield from (x.cpu() for x in drawn)

@@ -7,6 +7,7 @@ from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
 from lecturelib.experiments.disentangling import Disentangling
+from lecturelib.experiments.enlarging import EnlargedFaces
 from lecturelib.experiments.erhan2010 import MnistDepth, MnistDepthDenoising, MnistDepthRBMs, MnistDepthRectified
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
 from lecturelib.experiments.few_labels import (
@@ -34,16 +35,19 @@ from lecturelib.experiments.rbm import RBMLikelihood
 from lecturelib.experiments.ring import HingeRing, LeastSquaresRing, MinimaxRing, Ring, WassersteinRing
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
 from lecturelib.experiments.sketches import OmniglotSketches, Sketches
+from lecturelib.experiments.styled import GrowingFaces, LargeStyledFaces, StyledFaces
+from lecturelib.experiments.translation import DayToNight, EdgesToFaces
 from lecturelib.record import named
 
 __all__ = [
-    "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DeepClusters", "DigitsGAN", "Disentangling",
-    "Experiment", "FaceDetector", "FaceFactors", "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch",
-    "GenerativeClassifier", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LeastSquaresRing", "MinimaxRing",
-    "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood",
-    "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch",
-    "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "Training", "UntrainedCode", "WassersteinRing",
-    "experiment", "run",
+    "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DayToNight", "DeepClusters", "DigitsGAN",
+    "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesGAN",
+    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GrowingFaces", "HingeRing",
+    "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood",
+    "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified",
+    "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained",
+    "Sketches", "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment",
+    "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -54,6 +58,13 @@ EXPERIMENTS: dict[str, Experiment] = {
     "face_factors": FaceFactors(),
     "faces_vae": FacesVAE(),
     "faces_vae_128": LargeFacesVAE(),
+    "edges_to_faces": EdgesToFaces(),
+    "edges_to_faces_l1": EdgesToFaces(adversarial=False, steps=4000),
+    "faces_enlarged": EnlargedFaces(),
+    "faces_enlarged_squared": EnlargedFaces(adversarial=False, steps=3000, lr=5e-4),
+    "faces_stylegan": StyledFaces(),
+    "faces_stylegan_128": LargeStyledFaces(),
+    "scenes_day_night": DayToNight(),
     "faces_gan": FacesGAN(**LONG | {"n": 40_000}),
     "faces_gan_64": LargeFacesGAN(),
     "glyphs_conditional_gan": SHIPPED,

@@ -10,7 +10,6 @@ from torch import nn
 from lecturelib.checkpoint import load_model
 from lecturelib.data import Data, load
 from lecturelib.experiments.running import Training
-from lecturelib.model import Model
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.likelihoods import Perceptual
 from lecturelib.models.vae import VAE, convolutional_vae
@@ -20,9 +19,9 @@ from lecturelib.training import cosine
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
-def as_shipped(experiment: Training, name: str) -> Model:
+def as_shipped(experiment: Training, name: str) -> nn.Module:
     """The trained network of an experiment, whose weights come under a name; in evaluation mode."""
-    model = experiment.model()
+    model = experiment.part(experiment.model())
     load_model(model, WEIGHTS / name)
     return model.eval()
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from lecturelib import record, runtime
 from lecturelib.data.tensors import Data
@@ -98,6 +99,10 @@ class Training(Experiment):
     def options(self) -> Mapping:
         """Further options of `train`."""
         return {}
+
+    def part(self, model: Model) -> nn.Module:
+        """What of a trained model is worth keeping for `pretrained`: all of it, or the network that makes pictures."""
+        return model
 
     def stages(self) -> Generator[Stage, None, dict[str, float]]:
         model = self.model()

@@ -100,9 +100,10 @@ class GAN(Model):
         if self.clip is not None:
             critic.register_step_post_hook(lambda *_: self._hold())
         maker = torch.optim.Adam(self.generator.parameters(), lr=lr, betas=self.betas, fused=True)
-        turns = [Turn("discriminator", self.loss, critic, player=self.discriminator)]
+        smooth = self.penalty is None or lazy  # torch.compile cannot differentiate twice
+        turns = [Turn("discriminator", self.loss, critic, player=self.discriminator, compiled=smooth)]
         if lazy:
-            turns.append(Turn("penalty", self.penalty_loss, critic, every=self.lazy, player=self.discriminator))
+            turns.append(Turn("penalty", self.penalty_loss, critic, self.lazy, self.discriminator, compiled=False))
         return [*turns, Turn("generator", self.generator_loss, maker, every=self.critic_steps, player=self.generator)]
 
     @torch.no_grad()

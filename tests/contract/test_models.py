@@ -28,6 +28,7 @@ from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscrimi
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.gan import GAN
+from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
@@ -37,6 +38,8 @@ from lecturelib.models.semi_supervised import SemiSupervisedGAN
 from lecturelib.models.sequence import SequenceAutoencoder
 from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
+from lecturelib.models.styled import StyleGenerator
+from lecturelib.models.super_resolution import SRGAN, SuperResolution
 from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet
 from lecturelib.models.units import Gaussian as GaussianUnits
 from lecturelib.models.units import Labelled
@@ -74,6 +77,11 @@ def to_translate() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.rand(16, 2, 8, 8).round())
 
 
+def to_enlarge() -> tuple[Tensor, ...]:
+    x = torch.rand(16, 1, 8, 8).round()
+    return (x, nn.functional.avg_pool2d(x, 4))
+
+
 def two_domains() -> tuple[Tensor, ...]:
     return (torch.rand(16, 1, 8, 8).round(), torch.rand(16, 1, 8, 8) / 2)
 
@@ -95,6 +103,12 @@ def pen_moves() -> tuple[Tensor, ...]:
     x, lengths = torch.randn(16, 7, 3), torch.arange(16) % 7 + 1
     x[:, :, 2] = (x[:, :, 2] > 0).float()
     return (x * (torch.arange(7) < lengths[:, None])[:, :, None], lengths)
+
+
+def at_the_second_level() -> GrowingGAN:
+    gan = GrowingGAN(GrowingGenerator(1, (2, 2, 2), colours=1), GrowingDiscriminator((8, 8, 4), colours=1), noise=1)
+    gan.at(1, 0.5)
+    return gan
 
 
 class Duel(Model):
@@ -184,9 +198,15 @@ CASES = [
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
     Case("pix2pix", lambda: Pix2Pix(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,)), weight=10.0), to_translate,
          0.9, True),
+    Case("SRGAN", lambda: SRGAN(SuperResolution(4, 1, 8, 1), PatchDiscriminator(1, (8,))), to_enlarge, 0.6, True,
+         "generator.content"),
     Case("CycleGAN", lambda: CycleGAN(
         *(Translator(1, 4, 1, 1) for _ in range(2)), *(PatchDiscriminator(1, (8,)) for _ in range(2)), shape=(1, 8, 8),
         identity=1.0), two_domains, 0.9),
+    Case("GAN that grows, at a level below its last", at_the_second_level, pictures, 0.8, True),
+    Case("GAN with StyleGAN's generator", lambda: GAN(StyleGenerator(4, (8, 8), 8, depth=2, colours=1),
+        GrowingDiscriminator((8, 8), colours=1), noise=4, penalty=R1(0.1), lazy=16, betas=(0.0, 0.99)), pictures, 0.9,
+        True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lecturelib.metrics import clustering_accuracy, fit_probe, linear_probe, psnr
+from lecturelib.metrics import clustering_accuracy, fit_probe, linear_probe, psnr, ssim
 
 
 def test_psnr_of_a_known_error():
@@ -29,6 +29,23 @@ def test_psnr_is_skimages():
 def test_psnr_refuses_other_shapes():
     with pytest.raises(ValueError, match="differ in shape"):
         psnr(torch.zeros(3, 4), torch.zeros(4, 3))
+
+
+def test_ssim_is_skimages():
+    from skimage.metrics import structural_similarity
+
+    x = torch.rand(4, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+    output = torch.stack([x[0], 0.7 * x[1], 0.4 * x[2] + 0.2, 1 - x[3]])
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
+    expected = [structural_similarity(a, b, data_range=1, **options)
+                for a, b in zip(output.numpy(), x.numpy(), strict=True)]  # fmt: skip
+    values = ssim(output, x)
+    assert values.tolist() == pytest.approx(expected, abs=0.01)
+    assert values[0] == pytest.approx(1)
+    assert values[3] < 0
+    assert ssim(output[:1] * 255, x[:1] * 255, peak=255).shape == (1,)
+    with pytest.raises(ValueError, match="differ in shape"):
+        ssim(x, x[:2])
 
 
 def test_clusters_may_have_any_names():

@@ -1,0 +1,161 @@
+"""Drawn faces by networks that grow, and by StyleGAN's."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lecturelib.data import Data, load
+from lecturelib.experiments.faces import FaceFactors, FacesVAE
+from lecturelib.experiments.gans import JUDGED, distances, reader
+from lecturelib.experiments.running import Experiment, Stage, Training
+from lecturelib.games import R1
+from lecturelib.models.gan import GAN
+from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator, pyramid
+from lecturelib.models.styled import StyleGenerator
+from lecturelib.resume import History
+from lecturelib.runtime import choose, device
+from lecturelib.training import Step, cosine
+
+BETAS = (0.0, 0.99)  # of Adam: Karras et al. (2018), appendix A.1
+
+
+def drawn(n: int, side: int, seed: int, split: str = "train", vary: Sequence[str] | None = None) -> Data:
+    """Faces in which the factors of `vary` vary, or everything, on the device."""
+    n = choose(smoke=min(n, 500), cpu=n)
+    keep = n * side**2 <= 40_000 * 32**2  # what is larger would push everything else out
+    return load("faces", n=n, size=side, seed=seed, split=split, vary=vary, keep=keep).only("x").to(device())
+
+
+@torch.no_grad()
+def judged(
+    sample: Callable[[int], Tensor], side: int, seed: int, vary: Sequence[str] | None = None
+) -> dict[str, float]:
+    """Fréchet distance, precision and recall of what is sampled, on the features of the network that reads factors."""
+    n = choose(smoke=300, cpu=JUDGED)
+    train, test = (drawn(n, side, seed, split, vary).x for split in ("train", "test"))
+    made = torch.cat([sample(min(250, n - start)) for start in range(0, n, 250)]).clamp(0, 1)
+    return distances(reader(FaceFactors(), "face_factors"), train, test, made)
+
+
+@dataclass(frozen=True)
+class StyledFaces(Training):
+    """StyleGAN of drawn faces in which nine factors vary; what is kept is the generator, with averaged weights.
+
+    Judged by the features of the network that reads factors, at 32 x 32.
+    """
+
+    steps: int = 9000
+    batch_size: int = 16
+    lr: float = 3e-3
+    falls: float = 0.6  # from this share of the run on the rate falls to 0, as a cosine
+    n: int = 40_000
+    side: int = 64
+    vary: tuple[str, ...] | None = (*FacesVAE.vary, "age")
+    noise: int = 64
+    width: int = 128
+    channels: tuple[int, ...] = (128, 128, 128, 64, 32)
+    discriminator_channels: tuple[int, ...] = (128, 128, 128, 64, 32)
+    mixing: float = 0.9
+    r1: float = 0.05  # gamma, for pixels in [0, 1], taken every 16 steps
+    ema: float = 0.998
+
+    def data(self) -> Data:
+        return drawn(self.n, self.side, self.seed, vary=self.vary)
+
+    def model(self) -> GAN:
+        generator = StyleGenerator(self.noise, self.channels, self.width, mixing=self.mixing)
+        gan = GAN(generator, GrowingDiscriminator(self.discriminator_channels), noise=self.noise, penalty=R1(self.r1),
+                  lazy=16, betas=BETAS)  # fmt: skip
+        return gan.to(memory_format=torch.channels_last)
+
+    def part(self, model: GAN) -> nn.Module:
+        return model.generator
+
+    def options(self) -> Mapping:
+        return {"schedule": cosine(flat=self.falls), "precision": "auto", "ema": self.ema}
+
+    def stages(self) -> Generator[Stage, History, dict[str, float]]:
+        model = self.model()
+        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
+        model.load_state_dict(history.ema.state_dict())
+        model.generator.recentre()
+        return self.figures(model)
+
+    def figures(self, model: GAN) -> dict[str, float]:
+        return judged(model.eval().sample, self.side, self.seed, self.vary)
+
+
+@dataclass(frozen=True)
+class LargeStyledFaces(StyledFaces):
+    """The same at 128 x 128, where everything varies; meant for a GPU."""
+
+    steps: int = 25_000
+    batch_size: int = 64
+    n: int = 60_000
+    side: int = 128
+    vary: tuple[str, ...] | None = None
+    channels: tuple[int, ...] = (192, 192, 192, 80, 40, 16)
+    discriminator_channels: tuple[int, ...] = (192, 192, 192, 96, 48, 24)
+    r1: float = 0.5
+    ema: float = 0.999
+
+    def options(self) -> Mapping:
+        return super().options() | {"compile": device().type == "cuda"}
+
+
+@dataclass(frozen=True)
+class GrowingFaces(Experiment):
+    """A GAN of drawn faces that grows from 4 x 4 pixels on, or (grow=False) has the full size from the start.
+
+    Each level, and each stretch of the full size, sees as many pictures. After each the Fréchet distance of the
+    averaged generator, at 32 x 32 on the features of the network that reads factors, and the seconds spent so far.
+    """
+
+    side: int = 32
+    grow: bool = True
+    stretches: int = 8  # level k gets stretches / levels of them, the first half of a level fades it in
+    steps: int = 500  # of a stretch
+    batch_size: int = 64
+    lr: float = 1e-3
+    n: int = 30_000
+    noise: int = 64
+    channels: tuple[int, ...] = (128, 128, 64, 32)
+    r1: float = 0.01
+    ema: float = 0.99
+
+    def stages(self) -> Generator[Stage, History, dict[str, float]]:
+        gan = GrowingGAN(GrowingGenerator(self.noise, self.channels), GrowingDiscriminator(self.channels),
+                         noise=self.noise, penalty=R1(self.r1), lazy=8)  # fmt: skip
+        gan = gan.to(memory_format=torch.channels_last)
+        top, found, seconds = len(self.channels) - 1, {}, 0.0
+        pictures = pyramid(drawn(self.n, self.side, self.seed), top + 1)
+        for number in range(self.stretches):
+            # the coarse levels need less: twice as many stretches are left for the last one
+            level = min(number * (top + 1) // self.stretches, top) if self.grow else top
+            new = self.grow and number and level != (number - 1) * (top + 1) // self.stretches
+            gan.at(level, 0.0 if new else 1.0)
+            fading = {"watch": Fading(level, self.steps)} if new else {}
+            options = {"precision": "auto", "ema": self.ema} | fading
+            history = yield Stage(f"stretch{number}", gan, pictures[level], self.steps, self.batch_size, self.lr,
+                                  options)  # fmt: skip
+            seconds += history.seconds
+            gan.at(level)
+            side = 4 * 2**level
+            figures = judged(history.ema.eval().sample, self.side, self.seed)
+            found |= {f"side {number}": side, f"seconds {number}": seconds,
+                      f"Fréchet distance {number}": figures["Fréchet distance"]}  # fmt: skip
+        last = ("Fréchet distance", "of training pictures", "precision", "recall")
+        return found | {name: figures[name] for name in last}
+
+
+@dataclass
+class Fading:
+    """What fades a level in while it is trained, for `fit(watch=...)`."""
+
+    level: int
+    steps: int
+
+    def __call__(self, model: GrowingGAN, step: Step, history: History, last: bool) -> None:
+        model.at(self.level, (step.number + 1) / self.steps)
