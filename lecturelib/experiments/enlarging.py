@@ -36,12 +36,12 @@ class EnlargedFaces(Translation):
     faces of `EdgesToFaces` are, beside the bicubic enlargement.
     """
 
-    steps: int = 2500
+    steps: int = 2000
     batch_size: int = 16
     lr: float = 2e-4
     n: int = 20_000
     adversarial: bool = True
-    first_steps: int = 2500  # of the squared error, where a game follows
+    first_steps: int = 1500  # of the squared error, where a game follows
     first_lr: float = 5e-4
     width: int = 48
     blocks: int = 6

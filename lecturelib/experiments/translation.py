@@ -111,7 +111,7 @@ class DayToNight(Translation):
     SSIM of picture and translation beside that of the pair.
     """
 
-    steps: int = 2500
+    steps: int = 1500
     batch_size: int = 8
     lr: float = 5e-4
     n: int = 10_000  # of each domain
