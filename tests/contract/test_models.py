@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lecturelib
@@ -32,6 +33,7 @@ from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingG
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
+from lecturelib.models.projection import Projection
 from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.semi_supervised import SemiSupervisedGAN
@@ -103,6 +105,10 @@ def pen_moves() -> tuple[Tensor, ...]:
     x, lengths = torch.randn(16, 7, 3), torch.arange(16) % 7 + 1
     x[:, :, 2] = (x[:, :, 2] > 0).float()
     return (x * (torch.arange(7) < lengths[:, None])[:, :, None], lengths)
+
+
+def numbered_pictures() -> tuple[Tensor, ...]:
+    return (torch.rand(16, 1, 8, 8).round(), torch.arange(16))
 
 
 def at_the_second_level() -> GrowingGAN:
@@ -207,6 +213,8 @@ CASES = [
     Case("GAN with StyleGAN's generator", lambda: GAN(StyleGenerator(4, (8, 8), 8, depth=2, colours=1),
         GrowingDiscriminator((8, 8), colours=1), noise=4, penalty=R1(0.1), lazy=16, betas=(0.0, 0.99)), pictures, 0.9,
         True),
+    Case("projection into w", lambda: Projection(StyleGenerator(4, (8, 8), 8, depth=2, colours=1).eval(), 16,
+        F.mse_loss, each_layer=True), numbered_pictures, 0.9, True),
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),
