@@ -36,16 +36,17 @@ class EnlargedFaces(Translation):
     faces of `EdgesToFaces` are, beside the bicubic enlargement.
     """
 
-    steps: int = 2000
+    steps: int = 1200
     batch_size: int = 16
     lr: float = 2e-4
     n: int = 20_000
+    ema: float | None = 0.99
     adversarial: bool = True
-    first_steps: int = 1500  # of the squared error, where a game follows
+    first_steps: int = 1200  # of the squared error, where a game follows
     first_lr: float = 5e-4
     width: int = 48
     blocks: int = 6
-    weight: float = 2e-3  # of the game
+    weight: float = 5e-3  # of the game
     weights: tuple[float, float] = (0.05, 0.05)  # of the layers in the content, beside 1 for the pixels
     r1: float = 0.001  # keeps the colours near; 0 makes pictures sharper, and noisier
     discriminator_channels: tuple[int, ...] = (64, 128, 256)

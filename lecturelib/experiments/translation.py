@@ -111,16 +111,17 @@ class DayToNight(Translation):
     SSIM of picture and translation beside that of the pair.
     """
 
-    steps: int = 1500
+    steps: int = 1600
     batch_size: int = 8
-    lr: float = 5e-4
+    lr: float = 1e-3
+    ema: float | None = 0.995
     n: int = 10_000  # of each domain
     cycle: float = 10.0
-    identity: float = 0.0
+    identity: float = 5.0
     pool: int = 64
-    width: int = 24
-    halvings: int = 2
-    blocks: int = 4
+    width: int = 20
+    halvings: int = 1
+    blocks: int = 3
     discriminator_channels: tuple[int, ...] = (32, 64)
 
     def data(self) -> Data:

@@ -4,6 +4,7 @@ from lecturelib.experiments import (
     Clustering,
     ConditionalDigits,
     Convolutional,
+    DayToNight,
     DeepClusters,
     DigitsGAN,
     Disentangling,
@@ -202,11 +203,25 @@ _SMALL_SETS = Study(
     seeds=(10, 11, 12),
 )
 
+_SMALL_SCENES = {"side": 32, "n": 2000, "steps": 400, "lr": 1e-3, "ema": 0.99, "width": 16, "halvings": 1, "blocks": 3}
+_CYCLE = Study(
+    "cycle",
+    "days to nights and back by small CycleGANs, without pairs: with the cycle and the identity loss, with one of "
+    "them, and with neither",
+    {
+        "cycle": DayToNight(**_SMALL_SCENES, identity=0.0),
+        "cycle and identity": DayToNight(**_SMALL_SCENES, identity=5.0),
+        "identity": DayToNight(**_SMALL_SCENES, cycle=0.0, identity=5.0),
+        "neither": DayToNight(**_SMALL_SCENES, cycle=0.0, identity=0.0),
+    },
+    seeds=(10, 11, 12),
+)
+
 STUDIES: dict[str, Study] = {
     one.name: one
     for one in (
         _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING, _DCGAN,
-        _SEMI_SUPERVISED, _CONDITIONAL, _SMALL_SETS,
+        _SEMI_SUPERVISED, _CONDITIONAL, _SMALL_SETS, _CYCLE,
     )
 }  # fmt: skip
 

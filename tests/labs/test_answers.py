@@ -16,7 +16,7 @@ from lecturelib.grading.calling import Caller
 from lecturelib.grading.exercises import exercises_of, generator, run
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
-GIVEN = {"imports", "layers", "log-components", "networks"}  # cells of a lab that its functions need
+GIVEN = {"imports", "layers", "log-components", "networks", "gradients"}  # cells of a lab that its functions need
 
 
 @dataclass(frozen=True)
