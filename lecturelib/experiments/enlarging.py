@@ -9,18 +9,10 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 
 from lecturelib.data import Data
-from lecturelib.experiments.faces import FaceFactors
-from lecturelib.experiments.gans import reader
-from lecturelib.experiments.running import Stage
-from lecturelib.experiments.translation import (
-    JUDGED,
-    Translation,
-    drawn_faces,
-    in_parts,
-    judged,
-    slopes_held,
-    take_average,
-)
+from lecturelib.experiments.faces import FaceFactors, drawn_faces
+from lecturelib.experiments.gans import JUDGED, reader
+from lecturelib.experiments.running import Stage, take_average
+from lecturelib.experiments.translation import Translation, in_parts, judged, slopes_held
 from lecturelib.models.super_resolution import SRGAN, FeatureDistance, SuperResolution, enlarged
 from lecturelib.models.translation import PatchDiscriminator
 from lecturelib.resume import History
@@ -56,7 +48,7 @@ class EnlargedFaces(Translation):
 
     def pairs(self, n: int, split: str = "train") -> Data:
         """x, the faces, and "low", both as bytes, on the device."""
-        x = drawn_faces(n, self.side, self.seed, split)
+        x = drawn_faces(n, self.side, self.seed, split).stored[0]
         return Data(x, in_parts(lambda part: avg_pool2d(part, 4), x), names=("x", "low"))
 
     def model(self, generator: SuperResolution | None = None) -> SRGAN:
@@ -85,7 +77,7 @@ class EnlargedFaces(Translation):
     @torch.no_grad()
     def figures(self, model: SRGAN) -> dict[str, float]:
         n, network = choose(smoke=300, cpu=JUDGED), reader(FaceFactors(), "face_factors")
-        train, test = drawn_faces(n, self.side, self.seed, "train") / 255, self.pairs(n, "test")
+        train, test = drawn_faces(n, self.side, self.seed).x, self.pairs(n, "test")
         bicubic = judged(network, enlarged(test.low, 4).clamp(0, 1), test.x, train)
         mine = judged(network, model.enlarge(test.low), test.x, train)
         return mine | {f"bicubic, {name}": value for name, value in bicubic.items()}

@@ -1,6 +1,6 @@
 """Experiments on the drawn faces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,13 @@ def as_shipped(experiment: Training, name: str) -> nn.Module:
     model = experiment.part(experiment.model())
     load_model(model, WEIGHTS / name)
     return model.eval()
+
+
+def drawn_faces(n: int, side: int, seed: int, split: str = "train", vary: Sequence[str] | None = None) -> Data:
+    """Pictures x of faces in which the factors of `vary` vary, or everything, on the device; few in a smoke run."""
+    n = choose(smoke=min(n, 500), cpu=n)
+    keep = n * side**2 <= 20_000 * 64**2  # what is larger would push everything else out
+    return load("faces", n=n, size=side, seed=seed, split=split, vary=vary, keep=keep).only("x").to(device())
 
 
 @dataclass(frozen=True)

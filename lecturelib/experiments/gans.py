@@ -16,9 +16,9 @@ from torch.nn.functional import avg_pool2d
 from torch.optim.swa_utils import update_bn
 
 from lecturelib.data import Data, load
-from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped
+from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped, drawn_faces
 from lecturelib.experiments.glyphs import GlyphsClassifier
-from lecturelib.experiments.running import Stage, Training
+from lecturelib.experiments.running import Stage, Training, take_average
 from lecturelib.fidelity import features_of, frechet_distance, precision_recall
 from lecturelib.games import R1, NonSaturating
 from lecturelib.model import Model
@@ -162,8 +162,8 @@ class DigitsGAN(Training):
     def stages(self) -> Generates[Stage, History, dict[str, float]]:
         model = self.model()
         history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
+        take_average(model, history)
         if self.ema is not None:
-            model.load_state_dict(history.ema.state_dict())
             conditions = self.conditions(500)
             inputs = (torch.cat([torch.randn(500, self.noise, device=model.device), *conditions], 1) for _ in range(10))
             update_bn(inputs, model.generator)  # the statistics that batch norm has kept are those of other weights
@@ -200,8 +200,7 @@ class FacesGAN(DigitsGAN):
         return self._faces(self.n, "train")
 
     def _faces(self, n: int, split: str) -> Data:
-        n = choose(smoke=min(n, 500), cpu=n)
-        return load("faces", n=n, size=self.side, seed=self.seed, split=split, vary=self.vary).only("x").to(device())
+        return drawn_faces(n, self.side, self.seed, split, self.vary)
 
     def shape(self) -> tuple[int, int, int]:
         return 3, self.side, self.side

@@ -76,6 +76,12 @@ def greedy(
     return done
 
 
+def take_average(model: Model, history: History) -> None:
+    """Give a model the averaged weights of its training, where there are any."""
+    if history.ema is not None:
+        model.load_state_dict(history.ema.state_dict())
+
+
 @dataclass(frozen=True)
 class Training(Experiment):
     """An experiment of one stage: it says its `data`, its `model` and its `figures`."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lecturelib.data import Data, load
-from lecturelib.experiments.faces import FaceFactors, FacesVAE
+from lecturelib.data import Data
+from lecturelib.experiments.faces import FaceFactors, FacesVAE, drawn_faces
 from lecturelib.experiments.gans import JUDGED, distances, reader
-from lecturelib.experiments.running import Experiment, Stage, Training
+from lecturelib.experiments.running import Experiment, Stage, Training, take_average
 from lecturelib.games import R1
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator, pyramid
@@ -21,20 +21,13 @@ from lecturelib.training import Step, cosine
 BETAS = (0.0, 0.99)  # of Adam: Karras et al. (2018), appendix A.1
 
 
-def drawn(n: int, side: int, seed: int, split: str = "train", vary: Sequence[str] | None = None) -> Data:
-    """Faces in which the factors of `vary` vary, or everything, on the device."""
-    n = choose(smoke=min(n, 500), cpu=n)
-    keep = n * side**2 <= 40_000 * 32**2  # what is larger would push everything else out
-    return load("faces", n=n, size=side, seed=seed, split=split, vary=vary, keep=keep).only("x").to(device())
-
-
 @torch.no_grad()
 def judged(
     sample: Callable[[int], Tensor], side: int, seed: int, vary: Sequence[str] | None = None
 ) -> dict[str, float]:
     """Fréchet distance, precision and recall of what is sampled, on the features of the network that reads factors."""
     n = choose(smoke=300, cpu=JUDGED)
-    train, test = (drawn(n, side, seed, split, vary).x for split in ("train", "test"))
+    train, test = (drawn_faces(n, side, seed, split, vary).x for split in ("train", "test"))
     made = torch.cat([sample(min(250, n - start)) for start in range(0, n, 250)]).clamp(0, 1)
     return distances(reader(FaceFactors(), "face_factors"), train, test, made)
 
@@ -62,7 +55,7 @@ class StyledFaces(Training):
     ema: float = 0.998
 
     def data(self) -> Data:
-        return drawn(self.n, self.side, self.seed, vary=self.vary)
+        return drawn_faces(self.n, self.side, self.seed, vary=self.vary)
 
     def model(self) -> GAN:
         generator = StyleGenerator(self.noise, self.channels, self.width, mixing=self.mixing)
@@ -79,7 +72,7 @@ class StyledFaces(Training):
     def stages(self) -> Generator[Stage, History, dict[str, float]]:
         model = self.model()
         history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        model.load_state_dict(history.ema.state_dict())
+        take_average(model, history)
         model.generator.recentre()
         return self.figures(model)
 
@@ -131,7 +124,7 @@ class GrowingFaces(Experiment):
                          noise=self.noise, penalty=R1(self.r1), lazy=8)  # fmt: skip
         gan = gan.to(memory_format=torch.channels_last)
         levels = len(self.channels)
-        pictures, found, seconds = pyramid(drawn(self.n, self.side, self.seed), levels), {}, 0.0
+        pictures, found, seconds = pyramid(drawn_faces(self.n, self.side, self.seed), levels), {}, 0.0
         plan = self.plan if self.grow else len(self.plan) * (levels - 1,)
         for number, (before, level) in enumerate(zip((plan[0], *plan), plan, strict=False)):
             gan.at(level, 1.0 if level == before else 0.0)

@@ -15,9 +15,9 @@ from torch.nn.functional import mse_loss
 from lecturelib.data import Data, load
 from lecturelib.data.edges import edges
 from lecturelib.data.scenes import changed, draw_scenes
-from lecturelib.experiments.faces import FaceFactors
-from lecturelib.experiments.gans import distances, reader
-from lecturelib.experiments.running import Stage, Training
+from lecturelib.experiments.faces import FaceFactors, drawn_faces
+from lecturelib.experiments.gans import JUDGED, distances, reader
+from lecturelib.experiments.running import Stage, Training, take_average
 from lecturelib.fidelity import features_of
 from lecturelib.games import R1
 from lecturelib.metrics import psnr, ssim
@@ -29,14 +29,7 @@ from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
-JUDGED = 2000  # faces
 PAIRS = 1000  # scenes
-
-
-def take_average(model: Model, history: History) -> None:
-    """Give a model the averaged weights of its training, where there are any."""
-    if history.ema is not None:
-        model.load_state_dict(history.ema.state_dict())
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class Translation(Training):
 
 @dataclass(frozen=True)
 class EdgesToFaces(Translation):
-    """pix2pix: drawn faces, all factors varying, from their outlines, which tell no colours.
+    """pix2pix: drawn faces, all factors varying, from their outlines, which hardly tell a colour.
 
     `adversarial` False: the absolute difference alone. Judged on 2,000 faces of other people: mean absolute error,
     PSNR, SSIM, how sharp they are (the mean slope, beside that of the true ones), the squared difference of what the
@@ -83,7 +76,7 @@ class EdgesToFaces(Translation):
 
     def pairs(self, n: int, split: str = "train") -> Data:
         """x, the faces, and "edges", both as bytes, on the device."""
-        x = drawn_faces(n, self.side, self.seed, split)
+        x = drawn_faces(n, self.side, self.seed, split).stored[0]
         return Data(x, in_parts(edges, x), names=("x", "edges"))
 
     def model(self) -> Pix2Pix:
@@ -96,10 +89,10 @@ class EdgesToFaces(Translation):
     @torch.no_grad()
     def figures(self, model: Pix2Pix) -> dict[str, float]:
         n = choose(smoke=300, cpu=JUDGED)
-        train, test = drawn_faces(n, self.side, self.seed, "train"), self.pairs(n, "test")
+        train, test = drawn_faces(n, self.side, self.seed).x, self.pairs(n, "test")
         x, made = test.x, model.translate(test.edges)
         network = reader(FaceFactors(), "face_factors")
-        return {"absolute error": (made - x).abs().mean().item()} | judged(network, made, x, train / 255)
+        return {"absolute error": (made - x).abs().mean().item()} | judged(network, made, x, train)
 
 
 @dataclass(frozen=True)
@@ -165,12 +158,6 @@ class DayToNight(Translation):
 def slopes_held(gamma: float) -> dict:
     """Options of a GAN whose discriminator has R1, every 8 steps; none for 0."""
     return {"penalty": R1(gamma), "lazy": 8} if gamma else {}
-
-
-def drawn_faces(n: int, side: int, seed: int, split: str) -> Tensor:
-    """Faces in which all factors vary, as bytes on the device, (n, 3, side, side)."""
-    keep = n * side**2 <= 20_000 * 64**2  # larger sets take less long to draw than room to keep
-    return load("faces", n=n, size=side, seed=seed, split=split, keep=keep).stored[0].to(device())
 
 
 def in_parts(fn: Callable[[Tensor], Tensor], x: Tensor, chunk: int = 1024) -> Tensor:

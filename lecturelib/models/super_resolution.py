@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.games import Game
-from lecturelib.models.gan import GAN
 from lecturelib.models.likelihoods import Perceptual
-from lecturelib.models.translation import translated
+from lecturelib.models.translation import PairedGAN
 
 
 def convolution(channels_in: int, channels_out: int, kernel: int = 3) -> nn.Conv2d:
@@ -122,7 +121,7 @@ class PicturesAlone(nn.Module):
         return self.network(x)
 
 
-class SRGAN(GAN):
+class SRGAN(PairedGAN):
     """A generator that enlarges, and a discriminator that asks whether a picture was large from the beginning.
 
     The batch is (x, low, ...): pictures, and their small versions. The generator's loss is the content distance from x
@@ -140,18 +139,14 @@ class SRGAN(GAN):
         adversarial: bool = True,  # False: the content alone ("SRResNet"), and the discriminator rests
         **options,  # of GAN: penalty, lazy, betas
     ):
-        super().__init__(generator, PicturesAlone(discriminator), game, conditional=True, **options)
+        super().__init__(generator, PicturesAlone(discriminator), game, adversarial, **options)
         if weight < 0:
             raise ValueError(f"weight is {weight}: the game's share of the loss cannot be negative")
-        self.weight, self.content, self.adversarial = weight, content, adversarial
-
-    def fake(self, n: int, *condition: Tensor) -> Tensor:
-        """The enlargements of n small pictures."""
-        return self.generator(*condition)
+        self.weight, self.content = weight, content
 
     def enlarge(self, low: Tensor) -> Tensor:
         """What the generator makes of small pictures: (n, c, h, w) -> (n, c, factor h, factor w)."""
-        return translated(self.generator, low)
+        return self.translate(low)
 
     def generator_loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:
         """The content distance from x, and the game's loss."""
@@ -161,8 +156,3 @@ class SRGAN(GAN):
             return {"loss": content, "content": content}
         game = self.game.generator(self.discriminator(made).float())
         return {"loss": content + self.weight * game, "content": content, "game": game}
-
-    def turns(self, lr: float) -> list:
-        """Both players'; the generator's alone where nothing is adversarial."""
-        turns = super().turns(lr)
-        return turns if self.adversarial else turns[-1:]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lecturelib.games import Game
+from lecturelib.model import Turn
 from lecturelib.models.convolutional import Block, strided, transposed
 from lecturelib.models.dcgan import begin
 from lecturelib.models.gan import GAN
@@ -128,12 +129,37 @@ def translated(network: nn.Module, x: Tensor, chunk: int = 256) -> Tensor:
     return made
 
 
-class Pix2Pix(GAN):
-    """A conditional GAN without noise: the generator translates the condition, and stays near its pair.
+class PairedGAN(GAN):
+    """A conditional GAN without noise, that learns from pairs: the generator makes a picture of the condition alone.
 
-    The batch is (x, condition, ...): pictures as they should be, and what they are to be made from. The generator's
-    loss is the game's plus `weight` times the mean absolute difference from x, on the scale from -1 to 1; weight and
-    game may each be switched off. Section 3.1, equation 4.
+    The batch is (x, condition, ...): pictures as they should be, and what they are to be made from. With
+    adversarial=False there is no game: the generator's own loss is all, and the discriminator rests.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, game: Game | None = None,
+                 adversarial: bool = True, **options):  # fmt: skip
+        super().__init__(generator, discriminator, game, conditional=True, **options)
+        self.adversarial = adversarial
+
+    def fake(self, n: int, *condition: Tensor) -> Tensor:
+        """What is made of n conditions."""
+        return self.generator(*condition)
+
+    def translate(self, condition: Tensor) -> Tensor:
+        """What the generator makes of conditions, in evaluation mode: (n, ...) -> (n, ...)."""
+        return translated(self.generator, condition)
+
+    def turns(self, lr: float) -> list[Turn]:
+        """Both players'; the generator's alone where nothing is adversarial."""
+        turns = super().turns(lr)
+        return turns if self.adversarial else turns[-1:]
+
+
+class Pix2Pix(PairedGAN):
+    """The generator translates the condition, and stays near its pair.
+
+    Its loss is the game's plus `weight` times the mean absolute difference from x, on the scale from -1 to 1; weight
+    and game may each be switched off. Section 3.1, equation 4.
     """
 
     def __init__(
@@ -148,16 +174,8 @@ class Pix2Pix(GAN):
     ):
         if weight < 0 or (weight == 0 and not adversarial):
             raise ValueError(f"weight is {weight} with adversarial={adversarial}: there is nothing to learn from")
-        super().__init__(generator, discriminator, game, conditional=True, **options)
-        self.weight, self.adversarial = weight, adversarial
-
-    def fake(self, n: int, *condition: Tensor) -> Tensor:
-        """The translations of n conditions."""
-        return self.generator(*condition)
-
-    def translate(self, condition: Tensor) -> Tensor:
-        """What the generator makes of conditions: (n, ...) -> (n, ...)."""
-        return translated(self.generator, condition)
+        super().__init__(generator, discriminator, game, adversarial, **options)
+        self.weight = weight
 
     def generator_loss(self, x: Tensor, *batch: Tensor) -> dict[str, Tensor]:
         """The game's loss of the translations, and their distance from x."""
@@ -168,10 +186,5 @@ class Pix2Pix(GAN):
             return {"loss": 2 * self.weight * away, "away": away}
         game = self.game.generator(self.discriminator(fake, *condition).float())
         return {"loss": game + 2 * self.weight * away, "away": away, "game": game}
-
-    def turns(self, lr: float) -> list:
-        """Both players'; the generator's alone where nothing is adversarial."""
-        turns = super().turns(lr)
-        return turns if self.adversarial else turns[-1:]
 
 

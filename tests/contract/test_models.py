@@ -42,7 +42,7 @@ from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
 from lecturelib.models.styled import StyleGenerator
 from lecturelib.models.super_resolution import SRGAN, SuperResolution
-from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet
+from lecturelib.models.translation import PairedGAN, PatchDiscriminator, Pix2Pix, UNet
 from lecturelib.models.units import Gaussian as GaussianUnits
 from lecturelib.models.units import Labelled
 from lecturelib.models.up_down import UpDown
@@ -202,6 +202,8 @@ CASES = [
         (1, 8, 8), (16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
     Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
         16,), classes=10, norm=False), Data(*labelled_pictures()), noise=4), labelled_pictures, 0.6, True),
+    Case("GAN of pairs, without a distance", lambda: PairedGAN(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,))),
+         to_translate, 0.9, True),
     Case("pix2pix", lambda: Pix2Pix(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,)), weight=10.0), to_translate,
          0.9, True),
     Case("SRGAN", lambda: SRGAN(SuperResolution(4, 1, 8, 1), PatchDiscriminator(1, (8,))), to_enlarge, 0.6, True,
