@@ -13,6 +13,8 @@ from lecturelib import launch, notebooks
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run"]  # fmt: skip
+SAVE = """content => window.jupyterapp.serviceManager.contents.save(
+    'small.ipynb', {type: 'notebook', format: 'json', content})"""
 IDLE = "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
 
 
@@ -71,6 +73,23 @@ class Lab:
         )
         return self.page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
 
+    def ask(self, source: str) -> str:
+        """Run this in the last cell, which is to be empty; what it prints."""
+        self.page.evaluate(
+            """async source => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                panel.content.activeCellIndex = panel.content.widgets.length - 1;
+                panel.content.activeCell.model.sharedModel.setSource(source);
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            source,
+        )
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.outputs.length > 0"
+        )
+        (output,) = self.cells()[-1]["outputs"]
+        return "".join(output["text"])
+
     def screenshot(self, name: str) -> None:
         self.page.screenshot(path=self.shots / f"{name}.png")
 
@@ -106,3 +125,18 @@ def open_lab(server, browser, tmp_path):
     for page in context.pages:
         page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
     context.close()
+
+
+@pytest.fixture
+def open_cells(open_lab):
+    """open_cells("import torch", ...) -> Lab with a notebook of these cells and one more, for `ask`."""
+
+    def opened(*sources: str) -> Lab:
+        cells = [{"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "outputs": [], "execution_count": None,
+                  "source": source} for i, source in enumerate((*sources, "pass"))]  # fmt: skip
+        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+        open_lab("notebooks/03_autoencoders.ipynb").page.evaluate(SAVE, content)
+        return open_lab("small.ipynb")
+
+    return opened
