@@ -20,6 +20,7 @@ from lecturelib.games import R1, LeastSquares
 from lecturelib.layers import mlp
 from lecturelib.model import Model, Turn
 from lecturelib.models.autoencoder import Autoencoder, CrossEntropy, TiedAutoencoder, dense
+from lecturelib.models.autoregressive import MADE, PixelCNN
 from lecturelib.models.classifier import Augmented, ConvClassifier
 from lecturelib.models.clustering import DeepClustering
 from lecturelib.models.conjugate import ConjugateGradients
@@ -28,6 +29,7 @@ from lecturelib.models.cycle import CycleGAN, Translator
 from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.debiasing import dense_debiasing
 from lecturelib.models.factors import FactorRegressor
+from lecturelib.models.flow import dense_flow, picture_flow
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
@@ -105,6 +107,10 @@ def pen_moves() -> tuple[Tensor, ...]:
     x, lengths = torch.randn(16, 7, 3), torch.arange(16) % 7 + 1
     x[:, :, 2] = (x[:, :, 2] > 0).float()
     return (x * (torch.arange(7) < lengths[:, None])[:, :, None], lengths)
+
+
+def points() -> tuple[Tensor, ...]:
+    return (torch.randn(16, 4) @ torch.randn(4, 4) + 3,)
 
 
 def numbered_pictures() -> tuple[Tensor, ...]:
@@ -220,6 +226,11 @@ CASES = [
     Case("many classifiers", lambda: Classifiers(3, (64, 32, 10), optimizer=torch.optim.Adam), labelled_pictures),
     Case("many RBMs", lambda: RBMs(3, 64, 64, momentum=0.9), labelled_pictures, 0.6, watched="error"),
     Case("many denoisers", lambda: Denoisers(3, 64, 80, masked=0.1), pictures, 0.5),
+    Case("MADE", lambda: MADE((1, 8, 8), (64,)), pictures, 0.3, True),
+    Case("PixelCNN", lambda: PixelCNN((1, 8, 8), 2, 16, 3), pictures, 0.6, True),
+    Case("PixelCNN of labels", lambda: PixelCNN((1, 8, 8), 2, 16, 3, classes=10), labelled_pictures, 0.6, True),
+    Case("flow of points", lambda: dense_flow(4, 4), points, 0.8, True),
+    Case("flow of pictures", lambda: picture_flow((1, 8, 8), 2, 2, 16, values=2), pictures, 0.8, True),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
