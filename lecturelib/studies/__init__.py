@@ -12,6 +12,7 @@ from lecturelib.experiments import (
     FewLabels,
     FineTuned,
     FromScratch,
+    GrowingFaces,
     HingeRing,
     LeastSquaresRing,
     MinimaxRing,
@@ -217,11 +218,25 @@ _CYCLE = Study(
     seeds=(10, 11, 12),
 )
 
+_AT_64 = {"side": 64, "channels": (64, 64, 48, 32, 16), "plan": (0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4), "r1": 0.1}
+_GROWING = Study(
+    "growing",
+    "a GAN of drawn faces that grows from 4 x 4 pixels on, and one that has the full size from the start, both to "
+    "32 x 32 and to 64 x 64: the distance to real faces after each stretch of as many pictures",
+    {
+        "32 pixels, growing": GrowingFaces(),
+        "32 pixels, full size": GrowingFaces(grow=False),
+        "64 pixels, growing": GrowingFaces(**_AT_64),
+        "64 pixels, full size": GrowingFaces(**_AT_64, grow=False),
+    },
+    seeds=(10, 11, 12),
+)
+
 STUDIES: dict[str, Study] = {
     one.name: one
     for one in (
         _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, _RING, _DCGAN,
-        _SEMI_SUPERVISED, _CONDITIONAL, _SMALL_SETS, _CYCLE,
+        _SEMI_SUPERVISED, _CONDITIONAL, _SMALL_SETS, _CYCLE, _GROWING,
     )
 }  # fmt: skip
 

@@ -144,7 +144,16 @@ def test_the_committed_record_is_of_the_study_as_it_is(name):
         arm: values | {"seed": 0} for arm, values in settings.items()}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STUDIES)
+def seconds(name: str) -> float:
+    """Of a processor, that the cheapest point of a study took."""
+    kept = read(name)
+    arm, seed = cheapest(kept)
+    return kept["arms"][arm]["cpu_seconds"][kept["seeds"].index(seed)]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if seconds(name) > 10 else []) for name in STUDIES]
+)
 def test_the_cheapest_point_still_gives_what_is_recorded(name):
     kept = read(name)
     arm, seed = cheapest(kept)
