@@ -27,7 +27,7 @@ def lecture(generator) -> dict:
     wanted = ("gram", "moments", "adain", "Mapping", "synthesise", "mixed", "mix", "explained", "linear", "slerp",
               "directions", "modulated")  # fmt: skip
     return definitions("19_stylegan", *wanted, torch=torch, nn=nn, F=F, math=math, PixelNorm=PixelNorm,
-                       generator=generator, names=("number", "choice"), styled=styled)  # fmt: skip
+                       generator=generator, names=("number", "choice"), pairwise=pairwise)  # fmt: skip
 
 
 def test_style_forgets_places(lecture):
