@@ -110,8 +110,10 @@ class GatedLayer(nn.Module):
         self.label = nn.Embedding(classes, 4 * width) if classes else None
 
     def forward(self, above: Tensor, left: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Maps (n, width, h, w) twice, labels (n,) -> maps; at (i, j) the first knows rows 0 to i, the second all
-        pixels before (i, j), in the first layer, and that one too in the others."""
+        """Maps (n, width, h, w) twice, labels (n,) -> two maps again.
+
+        At (i, j) the first one knows the rows 0 to i, the second one all pixels before (i, j).
+        """
         r = self.reach
         v = self.above(F.pad(above, (r, r, r, 0)))
         rows_above = F.pad(v, (0, 0, 1, 0))[:, :, :-1]

@@ -26,6 +26,10 @@ class Bijection(nn.Module):
         """z -> x."""
         raise NotImplementedError
 
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Of one z, for one x of this shape."""
+        return shape
+
 
 class ActNorm(Bijection):
     """A scale and a shift for each channel; the first batch in training sets them so that it comes out standardised.
@@ -116,6 +120,11 @@ class Squeeze(Bijection):
     def inverse(self, z: Tensor) -> Tensor:
         """The blocks laid out again."""
         return F.pixel_shuffle(z, 2)
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(c, h, w) -> (4 c, h / 2, w / 2)."""
+        channels, h, w = shape
+        return 4 * channels, h // 2, w // 2
 
 
 def over(values: Tensor, x: Tensor) -> Tensor:

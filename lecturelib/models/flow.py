@@ -75,8 +75,7 @@ class Flow(Model):
         shape, left = self.shape, []
         for number, level in enumerate(self.levels):
             for bijection in level:
-                if isinstance(bijection, Squeeze):
-                    shape = (4 * shape[0], shape[1] // 2, shape[2] // 2)
+                shape = bijection.shape(shape)
             if number < len(self.levels) - 1:
                 left.append((shape[0] // 2, *shape[1:]))
                 shape = ((shape[0] + 1) // 2, *shape[1:])

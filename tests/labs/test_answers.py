@@ -1,5 +1,6 @@
 """Every lab: its solution and other right answers pass, known wrong ones are rejected by name."""
 
+import ast
 import functools
 import importlib
 import zlib
@@ -74,6 +75,40 @@ class Lab:
         text += (released / "checks.py").read_text()
         for secret in ("hidden=True", "_elsewhere", "BEGIN SOLUTION", "A good answer says", *solution):
             assert secret not in text
+
+    def release_hides_every_line(self) -> None:
+        """Assert that the release has no longer line of a solution, and neither a hidden check nor the good answer."""
+        released = SOLUTIONS.parent / "labs" / self.name
+        text = (released / "checks.py").read_text() + (released / f"{self.name}.ipynb").read_text()
+        for cell in self.notebook.cells:
+            inside = False
+            for line in cell.source.splitlines() if cell.id.startswith("write-") else ():
+                inside = (inside or "BEGIN SOLUTION" in line) and "END SOLUTION" not in line
+                words = line.strip()
+                if inside and "#" not in words and len(words) >= 20:
+                    assert words not in text, (cell.id, words)
+        for secret in ("hidden=True", "_elsewhere", "BEGIN SOLUTION", "A good answer says"):
+            assert secret not in text
+
+    def lists_its_causes(self, right: dict[str, str]) -> None:
+        """Assert that the notebook lists the check's ten causes, and that the solution names the right ones of them."""
+        (source,) = (cell.source for cell in self.notebook.cells if cell.id == "causes")
+        listed = {line.split('"')[1] for line in source.splitlines() if line.startswith('- `"')}
+        found: dict = {}
+        for node in ast.parse((SOLUTIONS / self.name / "checks.py").read_text()).body:
+            if isinstance(node, ast.Assign) and node.targets[0].id == "_CAUSES":
+                exec(ast.unparse(node), found)
+        assert listed == set(found["_CAUSES"])
+        assert len(listed) == 10
+        assert self.solution["diagnosis"]() == right
+        assert set(self.solution["diagnosis"]().values()) <= listed
+
+    def table_adds_up(self, open_points: int) -> None:
+        """Assert that the points in the notebook's first table are those of the checks, and of the open question."""
+        (source,) = (cell.source for cell in self.notebook.cells if cell.id == "title")
+        rows = [line.split("|") for line in source.splitlines() if line.startswith("| ") and line[2].isdigit()]
+        told = sum(int(part) for row in rows for part in row[3].split("+"))
+        assert told == sum(check.points for check in self.checks) + open_points
 
 
 LABS = [Lab(path.name) for path in sorted(SOLUTIONS.glob("lab*/"))]
