@@ -6,6 +6,7 @@ from lecturelib.experiments.clustering import Clustering, DeepClusters
 from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
+from lecturelib.experiments.diffusing import GlyphsDiffusion
 from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.enlarging import EnlargedFaces
 from lecturelib.experiments.erhan2010 import MnistDepth, MnistDepthDenoising, MnistDepthRBMs, MnistDepthRectified
@@ -42,12 +43,12 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DayToNight", "DeepClusters", "DigitsGAN",
     "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesGAN",
-    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GrowingFaces", "HingeRing",
-    "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood",
-    "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood", "Rectified",
-    "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained",
-    "Sketches", "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment",
-    "run",
+    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion", "GrowingFaces",
+    "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing",
+    "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood",
+    "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch",
+    "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode",
+    "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -72,6 +73,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
+    "glyphs_diffusion": GlyphsDiffusion(),
     "curves_deep_autoencoder": _CURVES,
     "curves_deep_scratch": replace(_CURVES, pretrain_epochs=0),
     "curves_logistic_pca18": LinearCode(source="curves", code=18),

@@ -28,13 +28,17 @@ from lecturelib.models.convolutional import UnpoolingAutoencoder, convolutional,
 from lecturelib.models.cycle import CycleGAN, Translator
 from lecturelib.models.dcgan import Discriminator, Generator, ProjectionDiscriminator
 from lecturelib.models.debiasing import dense_debiasing
+from lecturelib.models.denoisers import DenoisingTransformer, DenoisingUNet, PointDenoiser
+from lecturelib.models.diffusion import Diffusion
 from lecturelib.models.factors import FactorRegressor
 from lecturelib.models.flow import dense_flow, picture_flow
+from lecturelib.models.flow_matching import FlowMatching
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
+from lecturelib.models.noising import Clean, Epsilon, linear_schedule
 from lecturelib.models.projection import Projection
 from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
@@ -231,6 +235,15 @@ CASES = [
     Case("PixelCNN of labels", lambda: PixelCNN((1, 8, 8), 2, 16, 3, classes=10), labelled_pictures, 0.6, True),
     Case("flow of points", lambda: dense_flow(4, 4), points, 0.8, True),
     Case("flow of pictures", lambda: picture_flow((1, 8, 8), 2, 2, 16, values=2), pictures, 0.8, True),
+    Case("diffusion of points", lambda: Diffusion(PointDenoiser(4, (32,)), (4,), spread=3.0), points, 0.95, True),
+    Case("diffusion of labelled pictures, U-Net, noise asked for", lambda: Diffusion(
+        DenoisingUNet((1, 8, 8), (8, 16), patch=2, width=32, classes=10), (1, 8, 8), schedule=linear_schedule(100),
+        target=Epsilon(), centre=0.5, spread=0.5), labelled_pictures, 0.8, True),
+    Case("diffusion of labelled pictures, transformer, clean picture asked for", lambda: Diffusion(
+        DenoisingTransformer((1, 8, 8), width=32, depth=2, classes=10), (1, 8, 8), target=Clean(), clip=1.0),
+        labelled_pictures, 0.8, True),
+    Case("flow matching", lambda: FlowMatching(PointDenoiser(4, (32,), classes=4), (4,), spread=3.0),
+         lambda: (*points(), torch.arange(16) % 4), 0.95, True),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
