@@ -10,6 +10,7 @@ from lecturelib.experiments.diffusing import GlyphsDiffusion
 from lecturelib.experiments.disentangling import Disentangling
 from lecturelib.experiments.enlarging import EnlargedFaces
 from lecturelib.experiments.erhan2010 import MnistDepth, MnistDepthDenoising, MnistDepthRBMs, MnistDepthRectified
+from lecturelib.experiments.exact import GlyphsPixels
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, LargeFacesVAE
 from lecturelib.experiments.few_labels import (
     Convolutional,
@@ -43,12 +44,12 @@ from lecturelib.record import named
 __all__ = [
     "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DayToNight", "DeepClusters", "DigitsGAN",
     "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesGAN",
-    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion", "GrowingFaces",
-    "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing",
-    "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures", "RBMLikelihood",
-    "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch",
-    "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode",
-    "WassersteinRing", "experiment", "run",
+    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion", "GlyphsPixels",
+    "GrowingFaces", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing",
+    "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures",
+    "RBMLikelihood", "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising",
+    "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "StyledFaces", "Training",
+    "UntrainedCode", "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -74,6 +75,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
     "glyphs_diffusion": GlyphsDiffusion(),
+    "glyphs_pixels": GlyphsPixels(),
     "curves_deep_autoencoder": _CURVES,
     "curves_deep_scratch": replace(_CURVES, pretrain_epochs=0),
     "curves_logistic_pca18": LinearCode(source="curves", code=18),

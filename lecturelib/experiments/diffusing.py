@@ -26,7 +26,7 @@ class GlyphsDiffusion(Training):
     with `guidance`.
     """
 
-    steps: int = 18_000
+    steps: int = 8000
     batch_size: int = 64
     lr: float = 1.5e-3
     n: int = 100_000
@@ -46,7 +46,7 @@ class GlyphsDiffusion(Training):
         return Diffusion(network, shape, target=Clean(), centre=0.5, spread=0.5, clip=1.0)
 
     def options(self) -> Mapping:
-        return {"schedule": cosine(warmup=0.02, flat=0.3), "precision": "auto", "ema": self.ema}
+        return {"schedule": cosine(warmup=0.045, flat=0.675), "precision": "auto", "ema": self.ema}
 
     def stages(self) -> Generator[Stage, History, dict[str, float]]:
         model = self.model()
