@@ -35,6 +35,7 @@ from lecturelib.models.flow import dense_flow, picture_flow
 from lecturelib.models.flow_matching import FlowMatching
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator
+from lecturelib.models.latent import Latent
 from lecturelib.models.likelihoods import DiscretisedLogistic, Gaussian, Perceptual
 from lecturelib.models.logistic_pca import LogisticPCA
 from lecturelib.models.many import Classifiers, Denoisers, RBMs
@@ -53,6 +54,7 @@ from lecturelib.models.units import Gaussian as GaussianUnits
 from lecturelib.models.units import Labelled
 from lecturelib.models.up_down import UpDown
 from lecturelib.models.vae import Decorrelated, ImportanceWeighted, convolutional_vae, dense_vae
+from lecturelib.models.vqvae import VQVAE, Quantiser
 from lecturelib.models.wae import WAE
 from lecturelib.training import fit, train
 
@@ -244,6 +246,12 @@ CASES = [
         labelled_pictures, 0.8, True),
     Case("flow matching", lambda: FlowMatching(PointDenoiser(4, (32,), classes=4), (4,), spread=3.0),
          lambda: (*points(), torch.arange(16) % 4), 0.95, True),
+    Case("VQ-VAE", lambda: VQVAE(
+        nn.Sequential(nn.Conv2d(1, 16, 4, 4), nn.ReLU(), nn.Conv2d(16, 4, 1)), nn.Sequential(
+            nn.Conv2d(4, 16, 1), nn.ReLU(), nn.ConvTranspose2d(16, 1, 4, 4)), Quantiser(32, 4), Gaussian(0.3)),
+        pictures, 0.6),
+    Case("prior of an autoencoder's codes", lambda: Latent(TiedAutoencoder(64, 8), Diffusion(PointDenoiser(8, (32,)), (
+        8,))), lambda: (pictures()[0].flatten(1),), 0.95, True),
     Case("Wasserstein autoencoder", lambda: WAE(
         *(lambda a: (a.encoder, a.decoder))(dense((1, 8, 8), 8, (64,))), 8), pictures, 0.6, True),
 ]  # fmt: skip
