@@ -1,7 +1,8 @@
 """Models that come trained: `pretrained("face_factors")`, and how their weights get into the repository.
 
 A name is that of the experiment that trained it, so `lecturelib train NAME --ship` makes the weights again. They lie in
-lecturelib/weights/ at half precision, with a record of how they were made and of what they reach as they are there.
+lecturelib/weights/, the parameters at half precision, with a record of how they were made and of what they reach as
+they are there.
 """
 
 from dataclasses import replace
@@ -50,7 +51,8 @@ def ship(name: str, outcome: Outcome, folder: Path = WEIGHTS) -> Path:
     made = replace(experiment(name), **outcome.record.get("settings", {}))
     model = outcome.models["model"]
     part = made.part(model)
-    tensors = {key: _half(tensor) for key, tensor in part.state_dict().items()}
+    learned = {key for key, _ in part.named_parameters()}  # buffers, such as a schedule of noise, stay exact
+    tensors = {key: _half(tensor) if key in learned else tensor for key, tensor in part.state_dict().items()}
     fill(part, {key: _single(tensor) for key, tensor in tensors.items()}, folder / name)
     figures = outcome.figures | made.figures(model.eval())
     record = {key: value for key, value in outcome.record.items() if key != "finished"}

@@ -225,8 +225,14 @@ class DenoisingTransformer(Labelled):
 
     def forward(self, x: Tensor, t: Tensor, *label: Tensor) -> Tensor:
         """(n, *shape) -> (n, *shape)."""
-        styles = self.styles(F.silu(self.level(t, *label))).unflatten(1, (6, -1))
+        return self.answer(x, self.level(t, *label))
+
+    def answer(self, x: Tensor, known: Tensor, context: Tensor | None = None) -> Tensor:
+        """known (n, width) scales and shifts; context (n, m, width): further tokens, which the places look at."""
+        styles = self.styles(F.silu(known)).unflatten(1, (6, -1))
         x = self.first(F.pixel_unshuffle(x, self.patch).flatten(2).mT) + self.places
+        further = 0 if context is None else context.shape[1]
+        x = x if context is None else torch.cat([context, x], 1)
         for block in self.blocks:
             x = block(x, styles)
-        return F.pixel_shuffle(self.head(x).mT.unflatten(2, self.grid), self.patch)
+        return F.pixel_shuffle(self.head(x[:, further:]).mT.unflatten(2, self.grid), self.patch)

@@ -13,6 +13,7 @@ from lecturelib.models.diffusion import Diffusion
 from lecturelib.models.flow_matching import FlowMatching
 from lecturelib.models.guided import Denoiser
 from lecturelib.models.noising import Clean, Epsilon, Velocity, cosine_schedule, linear_schedule
+from lecturelib.models.prompted import PromptedTransformer
 from lecturelib.models.samplers import Levels, ddim, ddpm, second_order
 from lecturelib.training import fit
 
@@ -223,6 +224,38 @@ def test_networks_answer_in_the_shape_of_x_and_look_at_all_they_are_given(name):
         moved = network(x, *other)
         assert (moved[0] - said[0]).abs().max() > 1e-4
         torch.testing.assert_close(moved[1], said[1])
+
+
+def test_a_prompt_is_looked_at_word_by_word_and_padding_is_not():
+    torch.manual_seed(0)
+    network = PromptedTransformer((2, 4, 4), vocabulary=9, words=5, patch=2, width=16, depth=2, heads=2)
+    for parameter in network.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    x, t = torch.randn(1, 2, 4, 4), torch.tensor([300.0])
+    said = network(x, t, torch.tensor([[3, 1, 4, 0, 0]]))
+    assert said.shape == x.shape
+    for other in ([3, 1, 5, 0, 0], [1, 3, 4, 0, 0], [3, 1, 0, 0, 0], [0, 0, 0, 0, 0]):
+        assert (network(x, t, torch.tensor([other])) - said).abs().max() > 1e-4
+    assert network.nothing((torch.tensor([[3, 1, 4, 0, 0]]),))[0].tolist() == [[0, 0, 0, 0, 0]]
+    each, whole = network.text(torch.tensor([[3, 1, 4, 0, 0]]))
+    network.text.words.weight.data[0] += 1  # what stands for no word may be anything
+    after, total = network.text(torch.tensor([[3, 1, 4, 0, 0]]))
+    torch.testing.assert_close(each, after)
+    torch.testing.assert_close(whole, total)
+    assert each[0, 3:].abs().max() == 0
+
+
+def test_a_prompted_diffusion_makes_what_is_asked_for():
+    torch.manual_seed(0)
+    words = torch.tensor([[1, 0], [2, 0], [1, 3], [2, 3]])[torch.randint(4, (1500,))]
+    sign, size = 2.0 * (words[:, 0] == 2) - 1, 1.0 + (words[:, 1] == 3)  # "2" is bright, "3" doubles it
+    x = (0.3 * sign * size).view(-1, 1, 1, 1) + 0.05 * torch.randn(1500, 1, 2, 2)
+    network = PromptedTransformer((1, 2, 2), vocabulary=4, words=2, patch=1, width=32, depth=2, heads=2)
+    model = Diffusion(network, (1, 2, 2))
+    fit(model, Data(x, words), 400, batch_size=128, lr=3e-3, progress=False)
+    asked = torch.tensor([[1, 0], [2, 0], [1, 3], [2, 3]])
+    made = model.sample(80, asked.repeat(20, 1), steps=10).mean((1, 2, 3)).view(20, 4).mean(0)
+    torch.testing.assert_close(made, torch.tensor([-0.3, 0.3, -0.6, 0.6]), atol=0.12, rtol=0)
 
 
 def test_errors_say_what_to_do():
