@@ -62,6 +62,13 @@ WORDS = 2 * LENGTH  # of a prompt, at most
 _NUMBERS = {phrase.words: number for number, phrase in enumerate(PHRASES, 1)}
 
 
+def named(words: str) -> Phrase:
+    """The phrase of these words; DataError, with those there are, for others."""
+    if words not in _NUMBERS:
+        raise DataError(f"{words!r} is not known; there are: {', '.join(_NUMBERS)}")
+    return PHRASES[_NUMBERS[words] - 1]
+
+
 def describe(factors: Tensor, seed: int = 0, share: float = 0.5) -> Tensor:
     """Prompts that are true of faces (n, factors): tokens (n, LENGTH), each true phrase there with probability `share`.
 
@@ -123,8 +130,7 @@ def _phrases(words: list[str], prompt: str) -> list[int]:
             start += 1
             found.append(_NUMBERS[shared])
         else:
-            known = ", ".join(phrase.words for phrase in PHRASES)
-            raise DataError(f"{' '.join(words[start:])!r} in {prompt!r} is not known; there are: {known}")
+            raise DataError(f"{' '.join(words[start:])!r} in {prompt!r} is not known; there are: {', '.join(_NUMBERS)}")
     return found
 
 

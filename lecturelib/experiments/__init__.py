@@ -33,6 +33,7 @@ from lecturelib.experiments.labels import SHIPPED, ConditionalDigits, SemiSuperv
 from lecturelib.experiments.likelihood import MnistLikelihood
 from lecturelib.experiments.mnist import ContractiveFeatures, PretrainedClassifier, RBMFeatures, StackedDenoising
 from lecturelib.experiments.parzen import ParzenWindows
+from lecturelib.experiments.prompting import FacesCode, PromptedFaces
 from lecturelib.experiments.rbm import RBMLikelihood
 from lecturelib.experiments.ring import HingeRing, LeastSquaresRing, MinimaxRing, Ring, WassersteinRing
 from lecturelib.experiments.running import Experiment, Outcome, Stage, Training, run
@@ -43,13 +44,13 @@ from lecturelib.record import named
 
 __all__ = [
     "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DayToNight", "DeepClusters", "DigitsGAN",
-    "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesGAN",
-    "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion", "GlyphsPixels",
-    "GrowingFaces", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing",
-    "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "RBMFeatures",
-    "RBMLikelihood", "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising",
-    "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "StyledFaces", "Training",
-    "UntrainedCode", "WassersteinRing", "experiment", "run",
+    "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesCode",
+    "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion",
+    "GlyphsPixels", "GrowingFaces", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces",
+    "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows",
+    "Pretrained", "PromptedFaces", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring", "SemiSupervised",
+    "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets",
+    "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -67,6 +68,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "faces_stylegan": StyledFaces(),
     "faces_stylegan_128": LargeStyledFaces(),
     "scenes_day_night": DayToNight(),
+    "faces_code": FacesCode(),
     "faces_gan": FacesGAN(**LONG | {"n": 40_000}),
     "faces_gan_64": LargeFacesGAN(),
     "glyphs_conditional_gan": SHIPPED,
