@@ -175,7 +175,9 @@ class PixelCNN(Model):
 
     @torch.no_grad()
     def sample(self, n: int, *condition: Tensor) -> Tensor:
-        """(n, *shape) of whole numbers, drawn pixel by pixel."""
+        """(n, *shape) of whole numbers, drawn pixel by pixel; ValueError without a label for each, if it has any."""
+        if self.classes and (not condition or len(condition[0]) != n):
+            raise ValueError(f"sample({n}, label): {n} labels are needed, one for each example")
         return self.complete(torch.zeros(n, *self.shape, device=self.device, dtype=torch.long), 0, *condition)
 
     @torch.no_grad()

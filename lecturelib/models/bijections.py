@@ -58,7 +58,7 @@ class ActNorm(Bijection):
     def _standardise(self, x: Tensor) -> None:
         values = x.transpose(0, 1).flatten(1)
         self.shift.copy_(-values.mean(1))
-        self.log_scale.copy_(-values.std(1).clamp(min=1e-3).log())
+        self.log_scale.copy_(-values.std(1, correction=0).clamp(min=1e-3).log())
         self.ready.fill_(True)
 
 

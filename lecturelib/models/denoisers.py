@@ -30,6 +30,8 @@ class Level(nn.Module):
 
     def __init__(self, width: int, classes: int = 0):
         super().__init__()
+        if width % 2:
+            raise ValueError(f"width is {width}: an even number, half of it for cosines and half for sines")
         self.width = width
         self.time = mlp((width, width, width), nn.SiLU)
         self.label = nn.Embedding(classes + 1, width) if classes else None

@@ -86,8 +86,8 @@ class PictureFlow(Flow):
     """A flow of pictures (n, c, h, w) in [0, 1] that have `values` grey values: it sees their logits, with noise.
 
     x is spread over its grey value's interval by uniform noise, so that its density bounds the probability of the
-    value (Theis et al. 2016, arXiv 1511.01844, section 3.1), and taken to logit(alpha + (1 - 2 alpha) x) (Real NVP,
-    section 4.1). `loss` is in bits a dimension, `log_prob` in nats of the pictures' own density, at values in [0, 1].
+    value (Theis et al. 2016, arXiv 1511.01844, section 3.1), and taken to logit(alpha + (1 - 2 alpha) x), as in Real NVP,
+    section 4.1. `loss` is in bits a dimension, `log_prob` in nats of the pictures' own density, at values in [0, 1].
     """
 
     def __init__(self, levels: Sequence[Sequence[Bijection]], shape: Sequence[int], values: int = 256, alpha=0.01):
@@ -98,11 +98,16 @@ class PictureFlow(Flow):
         """Grey values with noise, in (0, 1)."""
         return ((x * (self.values - 1)).round() + torch.rand_like(x)) / self.values
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Of spread x (n, c, h, w) in [0, 1], in nats: (n,)."""
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Spread x (n, c, h, w) in [0, 1] -> z (n, d), log |det dz/dx| (n,)."""
         p = self.alpha + (1 - 2 * self.alpha) * x
         slope = math.log(1 - 2 * self.alpha) - p.log() - (-p).log1p()
-        return super().log_prob(p.logit()) + slope.flatten(1).sum(1)
+        z, log_det = super().encode(p.logit())
+        return z, log_det + slope.flatten(1).sum(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z (n, d) -> spread x (n, c, h, w); what lies outside of [0, 1] is no picture."""
+        return (super().decode(z).sigmoid() - self.alpha) / (1 - 2 * self.alpha)
 
     def loss(self, x: Tensor, *_: Tensor) -> dict[str, Tensor]:
         """Minus the bound on the mean log-probability, in bits a dimension."""
@@ -111,9 +116,9 @@ class PictureFlow(Flow):
 
     @torch.no_grad()
     def sample(self, n: int, *condition: Tensor, temperature: float = 1.0) -> Tensor:
-        """Pictures (n, c, h, w) in [0, 1]."""
-        p = super().sample(n, temperature=temperature).sigmoid()
-        return ((p - self.alpha) / (1 - 2 * self.alpha)).clamp(0, 1)
+        """Pictures (n, c, h, w) of grey values in [0, 1]: the noise that spreads them is taken off again."""
+        x = super().sample(n, temperature=temperature)
+        return (x * self.values).floor().clamp(0, self.values - 1) / (self.values - 1)
 
 
 def dense_flow(size: int, layers: int = 8, hidden: Sequence[int] = (64, 64)) -> Flow:

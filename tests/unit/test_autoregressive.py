@@ -95,3 +95,8 @@ def test_pixelcnn_draws_from_what_it_says_and_keeps_what_is_given():
     made = pixels.complete(given, 1, label[:50])
     assert torch.equal(made[:, 0], given[:, 0])
     assert not torch.equal(made[:, 1], given[:, 1])
+
+
+def test_a_label_for_each_sample_is_needed():
+    with pytest.raises(ValueError, match="2 labels are needed"):
+        PixelCNN((4, 4), 2, 8, 2, classes=3).sample(2)

@@ -270,3 +270,5 @@ def test_errors_say_what_to_do():
         DenoisingUNet((1, 6, 6), (8, 16), patch=2)
     with pytest.raises(ValueError, match="divisible by 4"):
         DenoisingTransformer((1, 6, 6), patch=4)
+    with pytest.raises(ValueError, match="width is 33"):
+        PointDenoiser(2, width=33)

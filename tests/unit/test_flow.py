@@ -46,7 +46,9 @@ MAPS = {
 def test_undone_and_the_jacobian_agrees(name):
     torch.manual_seed(0)
     make, shape = MAPS[name]
-    one, x = moved(make()), torch.randn(4, *shape, dtype=torch.float64)
+    one = moved(make())
+    x = torch.rand(4, *shape, dtype=torch.float64)  # where a flow of pictures lives
+    x = x if isinstance(one, PictureFlow) else 4 * x - 2
     there, back = (one.encode, one.decode) if isinstance(one, Flow) else (one, one.inverse)
     z, log_det = there(x)
     torch.testing.assert_close(back(z), x, atol=1e-10, rtol=0)
@@ -70,10 +72,25 @@ def test_a_norm_standardises_its_first_batch_and_no_later_one():
     norm, x = ActNorm(3), 5 * torch.randn(100, 3, 4, 4) + 2
     z, _ = norm(x)
     torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
-    torch.testing.assert_close(z.transpose(0, 1).flatten(1).std(1), torch.ones(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(z.transpose(0, 1).flatten(1).std(1, correction=0), torch.ones(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(norm(2 * x)[0], z + x * norm.log_scale.exp().view(1, 3, 1, 1), atol=1e-4, rtol=1e-4)
     fresh = ActNorm(3).eval()
     torch.testing.assert_close(fresh(x)[0], x)
+
+
+def test_a_norm_of_one_example_stays_finite():
+    norm = ActNorm(2)
+    assert norm(torch.randn(1, 2))[0].isfinite().all()
+    assert norm.log_scale.isfinite().all()
+
+
+def test_samples_of_a_picture_flow_are_grey_values():
+    torch.manual_seed(0)
+    flow = moved(picture_flow((1, 4, 4), 1, 1, 4, values=5)).float()
+    x = 4 * flow.sample(20)
+    torch.testing.assert_close(x, x.round())
+    assert (x.min() >= 0, x.max() <= 4) == (True, True)
+    assert len(x.round().unique()) > 2
 
 
 def test_a_coupling_needs_two_channels():
