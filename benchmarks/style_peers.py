@@ -68,7 +68,7 @@ class StyleGenerator(nn.Module):
         self.layers = nn.ModuleList()
         for a, b in zip([None, *channels], channels, strict=False):
             self.layers.extend([Layer(a, b, width), Layer(b, b, width)])
-        self.colours = nn.ModuleList(conv(c, 3, 1, gain=0.25) for c in channels)
+        self.colours = conv(channels[-1], 3, 1, gain=0.25)
 
     def style(self, z: Tensor) -> Tensor:
         z = z / torch.sqrt(torch.mean(z**2, dim=1, keepdim=True) + 1e-8)
@@ -79,18 +79,13 @@ class StyleGenerator(nn.Module):
     def forward(self, z: Tensor, noises: list[Tensor] | None = None) -> Tensor:
         first, second = self.style(z), self.style(torch.randn_like(z))
         cut = random.randint(1, len(self.layers) - 1) if self.training and random.random() < 0.9 else len(self.layers)
-        x, image = self.constant.repeat(len(z), 1, 1, 1), None
+        x = self.constant.repeat(len(z), 1, 1, 1)
         for i, layer in enumerate(self.layers):
             if i > 0 and i % 2 == 0:
                 x = F.interpolate(x, scale_factor=2, mode="nearest")
             noise = torch.randn(len(z), 1, x.shape[2], x.shape[3], device=x.device) if noises is None else noises[i]
             x = layer(x, first if i < cut else second, noise)
-            if i % 2 == 1:
-                colours = self.colours[i // 2](x)
-                if image is not None:
-                    colours = colours + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
-                image = colours
-        return (image + 1) / 2
+        return (self.colours(x) + 1) / 2
 
 
 class Discriminator(nn.Module):

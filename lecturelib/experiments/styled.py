@@ -39,7 +39,7 @@ class StyledFaces(Training):
     Judged by the features of the network that reads factors, at 32 x 32.
     """
 
-    steps: int = 26_000
+    steps: int = 16_000
     batch_size: int = 16
     lr: float = 3e-3
     falls: float = 0.6  # from this share of the run on the rate falls to 0, as a cosine

@@ -6,8 +6,8 @@
     gan.generator.synthesise(torch.cat([w[:1, :4], w[1:2, 4:]], 1))
 
 Karras, Laine, Aila (2019), "A style-based generator architecture for generative adversarial networks", CVPR, arXiv
-1812.04948. As in StyleGAN2 (Karras et al. 2020, arXiv 1912.04958, section 4.1) nothing grows: each resolution adds its
-colours to the enlarged picture of the one below.
+1812.04948. As in StyleGAN2 (Karras et al. 2020, arXiv 1912.04958, section 4.1) nothing grows; with `skips` each
+resolution adds its colours to the enlarged picture of the one below, as there.
 """
 
 from collections.abc import Sequence
@@ -90,6 +90,7 @@ class StyleGenerator(nn.Module):
         depth: int = 8,  # layers of the mapping
         mixing: float = 0.9,
         colours: int = 3,
+        skips: bool = False,  # each level adds its colours, as in StyleGAN2; else the last one alone paints
     ):
         super().__init__()
         if not channels or not 0 <= mixing <= 1:
@@ -103,7 +104,8 @@ class StyleGenerator(nn.Module):
             layers += [StyledLayer(convolution, after, width)
                        for convolution in (first, EqualConv2d(after, after, bias=False))]  # fmt: skip
         self.layers = nn.ModuleList(layers)
-        self.to_colours = nn.ModuleList(EqualConv2d(channel, colours, 1, gain=COLOURS) for channel in channels)
+        paints = channels if skips else channels[-1:]
+        self.to_colours = nn.ModuleList(EqualConv2d(channel, colours, 1, gain=COLOURS) for channel in paints)
         self.register_buffer("centre", torch.zeros(width))
 
     @property
@@ -148,8 +150,9 @@ class StyleGenerator(nn.Module):
         x, made = self.constant.expand(len(w), -1, -1, -1), None
         for number, (layer, style, noise) in enumerate(zip(self.layers, w.unbind(1), noises, strict=True)):
             x = layer(x, style, noise)
-            if number % 2:
-                colours = self.to_colours[number // 2](x).float()
+            painter = number // 2 + len(self.to_colours) - len(self.layers) // 2
+            if number % 2 and painter >= 0:
+                colours = self.to_colours[painter](x).float()
                 made = colours if made is None else colours + F.interpolate(made, scale_factor=2.0, mode="bilinear")
         return (made + 1) / 2
 

@@ -41,14 +41,29 @@ def test_pictures_of_one_w_and_of_a_w_for_each_layer(styled):
 
 
 def test_a_layers_w_changes_what_comes_after_it_alone(styled):
-    """The coarse colours do not know of finer styles; finer styles do change the picture."""
+    """The coarse maps do not know of finer styles; finer styles do change the picture."""
     w, noises = styled.styles(torch.randn(2, 6)), styled.noises()
     seen = []
-    styled.to_colours[0].register_forward_hook(lambda _, given, made: seen.append(made.detach()))
+    styled.layers[1].register_forward_hook(lambda _, given, made: seen.append(made.detach()))
     mixed = torch.cat([w[:1, :2], w[1:, 2:]], 1)
     a, b = styled.synthesise(w[:1], noises), styled.synthesise(mixed, noises)
     torch.testing.assert_close(seen[0], seen[1])
     assert (a - b).abs().mean() > 0.01
+
+
+def test_with_skips_each_level_adds_its_colours_and_else_the_last_one_paints():
+    torch.manual_seed(0)
+    z = torch.randn(3, 6)
+    for skips, painters in ((True, 3), (False, 1)):
+        generator = StyleGenerator(6, (8, 6, 4), 10, depth=2, skips=skips).eval()
+        noises = generator.noises()
+        assert len(generator.to_colours) == painters
+        for number, layer in enumerate(generator.to_colours):
+            torch.nn.init.zeros_(layer.weight)
+            layer.bias.data.fill_(10.0**number)
+        made = generator.synthesise(generator.mapping(z), noises)
+        assert made.shape == (3, 3, 16, 16)
+        torch.testing.assert_close(2 * made - 1, torch.full_like(made, sum(10.0**k for k in range(painters))))
 
 
 def test_truncation_moves_towards_the_centre_in_the_layers_that_are_named(styled):
