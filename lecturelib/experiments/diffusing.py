@@ -1,18 +1,17 @@
 """Diffusion models of drawn digits."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from lecturelib.data import Data, load
 from lecturelib.experiments.gans import JUDGED, SURE, digits_reader, distances
-from lecturelib.experiments.running import Stage, Training, take_average
+from lecturelib.experiments.running import Training
 from lecturelib.models.denoisers import DenoisingTransformer
 from lecturelib.models.diffusion import Diffusion
 from lecturelib.models.noising import Clean
 from lecturelib.models.samplers import second_order
-from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -47,12 +46,6 @@ class GlyphsDiffusion(Training):
 
     def options(self) -> Mapping:
         return {"schedule": cosine(warmup=0.045, flat=0.675), "precision": "auto", "ema": self.ema}
-
-    def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
-        return self.figures(model)
 
     @torch.no_grad()
     def figures(self, model: Diffusion) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Models of drawn digits whose likelihood is exact."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +9,8 @@ from torch import Tensor
 
 from lecturelib.data import Data, load
 from lecturelib.experiments.gans import digits_reader
-from lecturelib.experiments.running import Stage, Training, take_average
+from lecturelib.experiments.running import Training
 from lecturelib.models.autoregressive import PixelCNN
-from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -49,12 +48,6 @@ class GlyphsPixels(Training):
 
     def options(self) -> Mapping:
         return {"schedule": cosine(warmup=0.02, flat=0.3), "precision": "auto", "ema": self.ema}
-
-    def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
-        return self.figures(model)
 
     @torch.no_grad()
     def figures(self, model: PixelCNN) -> dict[str, float]:

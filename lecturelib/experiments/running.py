@@ -84,7 +84,10 @@ def take_average(model: Model, history: History) -> None:
 
 @dataclass(frozen=True)
 class Training(Experiment):
-    """An experiment of one stage: it says its `data`, its `model` and its `figures`."""
+    """An experiment of one stage: it says its `data`, its `model` and its `figures`.
+
+    With `ema` among the options the averaged weights are those that are measured and kept.
+    """
 
     steps: int = 1000
     batch_size: int = 64
@@ -110,9 +113,10 @@ class Training(Experiment):
         """What of a trained model is worth keeping for `pretrained`: all of it, or the network that makes pictures."""
         return model
 
-    def stages(self) -> Generator[Stage, None, dict[str, float]]:
+    def stages(self) -> Generator[Stage, History, dict[str, float]]:
         model = self.model()
-        yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
+        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
+        take_average(model, history)
         return self.figures(model)
 
 

@@ -4,7 +4,6 @@ All on drawn pictures, at 64 pixels unless they are told otherwise, so that each
 """
 
 from collections.abc import Callable, Mapping
-from collections.abc import Generator as Generates
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +16,7 @@ from lecturelib.data.edges import edges
 from lecturelib.data.scenes import changed, draw_scenes
 from lecturelib.experiments.faces import FaceFactors, drawn_faces
 from lecturelib.experiments.gans import JUDGED, distances, reader
-from lecturelib.experiments.running import Stage, Training, take_average
+from lecturelib.experiments.running import Training
 from lecturelib.fidelity import features_of
 from lecturelib.games import R1
 from lecturelib.metrics import psnr, ssim
@@ -25,7 +24,6 @@ from lecturelib.model import Model
 from lecturelib.models.cycle import CycleGAN, Translator
 from lecturelib.models.gan import GAN
 from lecturelib.models.translation import PatchDiscriminator, Pix2Pix, UNet
-from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -44,12 +42,6 @@ class Translation(Training):
 
     def options(self) -> Mapping:
         return {"schedule": cosine(flat=0.5), "precision": "auto", "ema": self.ema}
-
-    def stages(self) -> Generates[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
-        return self.figures(model)
 
 
 @dataclass(frozen=True)

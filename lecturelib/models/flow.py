@@ -86,8 +86,9 @@ class PictureFlow(Flow):
     """A flow of pictures (n, c, h, w) in [0, 1] that have `values` grey values: it sees their logits, with noise.
 
     x is spread over its grey value's interval by uniform noise, so that its density bounds the probability of the
-    value (Theis et al. 2016, arXiv 1511.01844, section 3.1), and taken to logit(alpha + (1 - 2 alpha) x), as in Real NVP,
-    section 4.1. `loss` is in bits a dimension, `log_prob` in nats of the pictures' own density, at values in [0, 1].
+    value (Theis et al. 2016, arXiv 1511.01844, section 3.1), and taken to logit(alpha + (1 - 2 alpha) x), as in section
+    4.1 of Real NVP. `loss` is in bits a dimension, `log_prob` in nats of the pictures' own density, at values in
+    [0, 1].
     """
 
     def __init__(self, levels: Sequence[Sequence[Bijection]], shape: Sequence[int], values: int = 256, alpha=0.01):
