@@ -1,5 +1,6 @@
 """Diffusion and flow matching: schedules, targets, rules of sampling against diffusers', guidance."""
 
+import math
 from functools import partial
 
 import pytest
@@ -152,6 +153,31 @@ def test_score_is_the_gradient_of_the_log_density():
     density = torch.distributions.Normal(1.5 * a.sqrt(), (0.16 * a + 1 - a).sqrt())
     (wanted,) = torch.autograd.grad(density.log_prob(x).sum(), x)
     torch.testing.assert_close(diffusion.score(x, t), wanted, rtol=1e-4, atol=1e-4)
+
+
+class Coins(Denoiser):
+    """The exact v for pixels that are 0 or 1 with probability `share`, all on their own, as the network sees them."""
+
+    def __init__(self, schedule, share):
+        super().__init__()
+        self.schedule, self.share, self.still = schedule, share, nn.Parameter(torch.zeros(1))
+
+    def forward(self, x, t, *condition):
+        a = self.schedule[t.long()].float().view(-1, 1, 1, 1)
+        lean = 2 * a.sqrt() * x / (1 - a) + torch.tensor(self.share).logit()  # log odds of +1 against -1
+        return (a.sqrt() * x - torch.tanh(lean / 2)) / (1 - a).sqrt()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_bits_of_an_exact_denoiser_are_the_entropy(share):
+    torch.manual_seed(0)
+    schedule, x = cosine_schedule(), (torch.rand(4000, 1, 4, 4) < share).float()
+    model = Diffusion(Coins(schedule, share), (1, 4, 4), schedule=schedule, centre=0.5, spread=0.5)
+    entropy = -sum(p * math.log2(p) for p in (share, 1 - share))
+    found = model.bits(x, values=2)
+    assert found.mean().item() == pytest.approx(entropy, abs=0.05)
+    worse = Diffusion(Coins(schedule, 0.7), (1, 4, 4), schedule=schedule, centre=0.5, spread=0.5)
+    assert worse.bits(x, values=2).mean() > found.mean() + 0.05
 
 
 def test_loss_is_least_for_the_exact_denoiser():
