@@ -69,6 +69,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "faces_stylegan_128": LargeStyledFaces(),
     "scenes_day_night": DayToNight(),
     "faces_code": FacesCode(),
+    "faces_prompted": PromptedFaces(),
     "faces_gan": FacesGAN(**LONG | {"n": 40_000}),
     "faces_gan_64": LargeFacesGAN(),
     "glyphs_conditional_gan": SHIPPED,

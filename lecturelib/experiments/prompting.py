@@ -122,15 +122,15 @@ class PromptedFaces(Training):
     asked for that the network which reads factors finds, and that share for prompts with the pairs left out.
     """
 
-    steps: int = 12_000
+    steps: int = 6500
     batch_size: int = 64
-    lr: float = 1e-3
-    n: int = 40_000
+    lr: float = 1.5e-3
+    n: int = 24_000
     side: int = 64
     width: int = 160
     depth: int = 6
     patch: int = 4
-    ema: float = 0.999
+    ema: float = 0.998
     walk: int = 16
     guidance: float = 2.0
 
@@ -153,7 +153,7 @@ class PromptedFaces(Training):
         return PromptedDiffusion(network, shape, target=Clean(), centre=torch.zeros(each), spread=torch.ones(each))
 
     def options(self) -> Mapping:
-        return {"schedule": cosine(warmup=0.03, flat=0.4), "precision": "auto", "ema": self.ema}
+        return {"schedule": cosine(warmup=0.03, flat=0.5), "precision": "auto", "ema": self.ema}
 
     def stages(self) -> Generator[Stage, History, dict[str, float]]:
         model, data = self.model(), self.data()
