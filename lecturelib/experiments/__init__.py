@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.compared import Contender
+from lecturelib.experiments.contenders import CONTENDERS
 from lecturelib.experiments.dbn import GenerativeClassifier
 from lecturelib.experiments.debiasing import FaceDetector
 from lecturelib.experiments.depth import Rectified, SigmoidDenoising, SigmoidFromScratch, SigmoidPretrained
@@ -43,14 +45,14 @@ from lecturelib.experiments.translation import DayToNight, EdgesToFaces
 from lecturelib.record import named
 
 __all__ = [
-    "EXPERIMENTS", "Clustering", "ConditionalDigits", "Convolutional", "DayToNight", "DeepClusters", "DigitsGAN",
-    "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector", "FaceFactors", "FacesCode",
-    "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch", "GenerativeClassifier", "GlyphsDiffusion",
-    "GlyphsPixels", "GrowingFaces", "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces",
-    "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows",
-    "Pretrained", "PromptedFaces", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring", "SemiSupervised",
-    "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets",
-    "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
+    "CONTENDERS", "EXPERIMENTS", "Clustering", "ConditionalDigits", "Contender", "Convolutional", "DayToNight",
+    "DeepClusters", "DigitsGAN", "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector",
+    "FaceFactors", "FacesCode", "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch",
+    "GenerativeClassifier", "GlyphsDiffusion", "GlyphsPixels", "GrowingFaces", "HingeRing", "LargeFacesGAN",
+    "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches",
+    "Outcome", "ParzenWindows", "Pretrained", "PromptedFaces", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring",
+    "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches",
+    "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -111,7 +113,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "sketch_rnn": Sketches(),
     "omniglot_sketch_rnn": OmniglotSketches(),
     "omniglot_unconditional": OmniglotSketches(latent=0),
-}
+} | {f"compared_{name.lower().replace('-', '_').replace(' ', '_')}": one for name, one in CONTENDERS.items()}
 
 
 def experiment(name: str) -> Experiment:

@@ -1,0 +1,85 @@
+"""One data set for every kind of generative model, and how each is measured on it: drawn digits of 16 grey values.
+
+The models themselves are in `lecturelib.experiments.contenders`.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from lecturelib.data import Data, load
+from lecturelib.experiments.gans import JUDGED, digits_reader, distances
+from lecturelib.experiments.running import Training
+from lecturelib.model import Model
+from lecturelib.runtime import choose, device
+from lecturelib.training import cosine
+
+SHAPE = (1, 28, 28)
+
+
+@dataclass(frozen=True)
+class Contender(Training):
+    """A model of digits, without their classes.
+
+    Fréchet distance, precision and recall of 2,000 samples against test digits on the features of the course's
+    classifier; where there is a likelihood, bits a pixel of test digits, exact or a bound; parameters.
+    """
+
+    n: int = 30_000
+    falls: float = 0.5  # from this share of the run on the rate falls to 0, as a cosine
+    ema: float | None = None
+    values: ClassVar[int] = 16
+
+    def digits(self, n: int, split: str = "train") -> Tensor:
+        """Pictures of 16 grey values in [0, 1], on the device."""
+        x = load("glyphs", n=choose(smoke=min(n, 300), cpu=n), seed=self.seed, split=split).x
+        return ((x * (self.values - 1)).round() / (self.values - 1)).to(device())
+
+    def data(self) -> Data:
+        return Data(self.digits(self.n))
+
+    def options(self) -> Mapping:
+        return {"schedule": cosine(warmup=0.02, flat=self.falls), "precision": "auto", "ema": self.ema}
+
+    def draw(self, model: Model, n: int) -> Tensor:
+        """n pictures."""
+        return model.sample(n)
+
+    def bits(self, model: Model, x: Tensor) -> Tensor | None:
+        """Of pictures, a pixel: (n,); None for a model without a likelihood."""
+        return None
+
+    @torch.no_grad()
+    def figures(self, model: Model) -> dict[str, float]:
+        n, model = choose(smoke=200, cpu=JUDGED), model.eval()
+        train, test = (self.digits(n, split) for split in ("train", "test"))
+        made = torch.cat([self.draw(model, min(250, n - start)) for start in range(0, n, 250)]).float().clamp(0, 1)
+        found = distances(digits_reader(), train, test, made) | {"parameters": self.size(model)}
+        bits = self.bits(model, test[: choose(smoke=20, cpu=500)])
+        return found if bits is None else found | {"bits a pixel": bits.mean().item()}
+
+    def size(self, model: Model) -> int:
+        """Parameters of what is sampled from."""
+        return sum(p.numel() for p in model.parameters())
+
+    @torch.no_grad()
+    def milliseconds(self, model: Model, n: int = 20) -> float:
+        """That a sample takes, n at once, after a first time that does not count."""
+        self.draw(model.eval(), n)
+        start = time.perf_counter()
+        self.draw(model, n)
+        return 1000 * (time.perf_counter() - start) / n
+
+
+def whole(x: Tensor, values: int = Contender.values) -> Tensor:
+    """Grey values in [0, 1] as whole numbers."""
+    return (x * (values - 1)).round().long()
+
+
+def in_bits(nats: Tensor) -> Tensor:
+    """Nats a picture as bits a pixel."""
+    return nats / (SHAPE[1] * SHAPE[2]) / torch.log(torch.tensor(2.0))
