@@ -122,12 +122,12 @@ class PromptedFaces(Training):
     asked for that the network which reads factors finds, and that share for prompts with the pairs left out.
     """
 
-    steps: int = 6500
+    steps: int = 6000
     batch_size: int = 64
     lr: float = 1.5e-3
     n: int = 24_000
     side: int = 64
-    width: int = 160
+    width: int = 128
     depth: int = 6
     patch: int = 4
     ema: float = 0.998
