@@ -3,6 +3,7 @@
 The models themselves are in `lecturelib.experiments.contenders`.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,4 +83,4 @@ def whole(x: Tensor, values: int = Contender.values) -> Tensor:
 
 def in_bits(nats: Tensor) -> Tensor:
     """Nats a picture as bits a pixel."""
-    return nats / (SHAPE[1] * SHAPE[2]) / torch.log(torch.tensor(2.0))
+    return nats / (math.prod(SHAPE) * math.log(2))

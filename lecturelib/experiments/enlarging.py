@@ -5,11 +5,10 @@ from collections.abc import Generator as Generates
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 from torch.nn.functional import avg_pool2d
 
 from lecturelib.data import Data
-from lecturelib.experiments.faces import FaceFactors, drawn_faces
+from lecturelib.experiments.faces import FaceFactors, drawn_faces, eyes
 from lecturelib.experiments.gans import JUDGED, reader
 from lecturelib.experiments.running import Stage, take_average
 from lecturelib.experiments.translation import Translation, in_parts, judged, slopes_held
@@ -57,8 +56,7 @@ class EnlargedFaces(Translation):
         discriminator = PatchDiscriminator(3, self.discriminator_channels, norm=None)
         if not self.adversarial:
             return SRGAN(generator, discriminator, adversarial=False)
-        convolution, norm, relu, stage, *_ = reader(FaceFactors(), "face_factors").blocks
-        content = FeatureDistance([nn.Sequential(convolution, norm, relu), stage[:3]], self.weights, pixels=1.0)
+        content = FeatureDistance(eyes(), self.weights, pixels=1.0)
         return SRGAN(generator, discriminator, weight=self.weight, content=content, **slopes_held(self.r1))
 
     def stages(self) -> Generates[Stage, History, dict[str, float]]:

@@ -55,6 +55,12 @@ class FaceFactors(Training):
         return model.scores(load("faces", n=5000, seed=self.seed, split="test"))
 
 
+def eyes() -> list[nn.Module]:
+    """The first two layers of the network that reads factors, as it is shipped: what pictures are compared by."""
+    convolution, norm, relu, stage, *_ = as_shipped(FaceFactors(), "face_factors").blocks
+    return [nn.Sequential(convolution, norm, relu), stage[:3]]
+
+
 def _down(channels_in: int, channels_out: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=False), nn.BatchNorm2d(channels_out))
 
@@ -93,11 +99,8 @@ class FacesVAE(Training):
         return load("faces", n=n, seed=self.seed, split=split, vary=self.vary).only("x")
 
     def _vae(self, size: int, channels: tuple[int, ...]) -> VAE:
-        reader = as_shipped(FaceFactors(), "face_factors")
-        convolution, norm, relu, stage, *_ = reader.blocks
-        eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
         return convolutional_vae((3, size, size), self.latent, channels, _down, _up, nn.SiLU,
-                                 Perceptual(eyes, self.weights, self.pixels))  # fmt: skip
+                                 Perceptual(eyes(), self.weights, self.pixels))  # fmt: skip
 
     def options(self) -> Mapping:
         return {"schedule": cosine(warmup=0.05), "precision": "auto"}

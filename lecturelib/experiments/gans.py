@@ -4,7 +4,6 @@ Every guideline of Radford, Metz, Chintala (2016), arXiv 1511.06434, can be left
 been handed on since can be added.
 """
 
-from collections.abc import Generator as Generates
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +17,13 @@ from torch.optim.swa_utils import update_bn
 from lecturelib.data import Data, load
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped, drawn_faces
 from lecturelib.experiments.glyphs import GlyphsClassifier
-from lecturelib.experiments.running import Stage, Training, take_average
+from lecturelib.experiments.running import Training
 from lecturelib.fidelity import features_of, frechet_distance, precision_recall
 from lecturelib.games import R1, NonSaturating
 from lecturelib.model import Model
 from lecturelib.models.convolutional import pooled, resized, strided, transposed
 from lecturelib.models.dcgan import Discriminator, Generator
 from lecturelib.models.gan import GAN
-from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -159,15 +157,11 @@ class DigitsGAN(Training):
     def options(self) -> Mapping:
         return {"schedule": cosine(flat=self.falls) if self.falls < 1 else None, "precision": "auto", "ema": self.ema}
 
-    def stages(self) -> Generates[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
+    def finish(self, model: GAN) -> None:
         if self.ema is not None:
             conditions = self.conditions(500)
             inputs = (torch.cat([torch.randn(500, self.noise, device=model.device), *conditions], 1) for _ in range(10))
             update_bn(inputs, model.generator)  # the statistics that batch norm has kept are those of other weights
-        return self.figures(model)
 
     @torch.no_grad()
     def figures(self, model: GAN) -> dict[str, float]:

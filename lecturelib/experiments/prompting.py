@@ -1,6 +1,6 @@
 """Drawn faces from a short prompt: an autoencoder's code, and diffusion within it."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from lecturelib.data import Data, load
 from lecturelib.data.prompts import NOTHING, VOCABULARY, WORDS, describe, encode, fulfilled, named, words
-from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped
+from lecturelib.experiments.faces import FaceFactors, FacesVAE, as_shipped, eyes
 from lecturelib.experiments.gans import reader
-from lecturelib.experiments.running import Stage, Training, take_average
+from lecturelib.experiments.running import Training
 from lecturelib.experiments.styled import judged
 from lecturelib.models.diffusion import Diffusion
 from lecturelib.models.latent import Latent
@@ -19,7 +19,6 @@ from lecturelib.models.noising import Clean
 from lecturelib.models.prompted import PromptedTransformer
 from lecturelib.models.samplers import second_order
 from lecturelib.models.vae import VAE
-from lecturelib.resume import History
 from lecturelib.runtime import choose, device
 from lecturelib.training import cosine
 
@@ -80,9 +79,7 @@ class FacesCode(Training):
         decoder = nn.Sequential(
             _unit(self.channels, wide), _unit(wide, wide), _unit(wide, wide), _unit(wide, thin, up=True),
             _unit(thin, thin, up=True), nn.Conv2d(thin, 3, 3, 1, 1))  # fmt: skip
-        convolution, norm, relu, stage, *_ = as_shipped(FaceFactors(), "face_factors").blocks
-        eyes = [nn.Sequential(convolution, norm, relu), stage[:3]]
-        likelihood = Perceptual(eyes, self.weights, self.pixels)
+        likelihood = Perceptual(eyes(), self.weights, self.pixels)
         vae = VAE(encoder, decoder, self.channels, likelihood, beta=self.beta)
         return vae.to(memory_format=torch.channels_last)
 
@@ -155,13 +152,9 @@ class PromptedFaces(Training):
     def options(self) -> Mapping:
         return {"schedule": cosine(warmup=0.03, flat=0.5), "precision": "auto", "ema": self.ema}
 
-    def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        model, data = self.model(), self.data()
+    def prepare(self, model: PromptedDiffusion, data: Data) -> None:
         model.centre.copy_(data.x.mean((0, 2, 3))[:, None, None])
         model.spread.copy_(data.x.std((0, 2, 3))[:, None, None])
-        history = yield Stage("model", model, data, self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
-        return self.figures(model)
 
     @torch.no_grad()
     def figures(self, model: PromptedDiffusion) -> dict[str, float]:

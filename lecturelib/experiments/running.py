@@ -113,10 +113,18 @@ class Training(Experiment):
         """What of a trained model is worth keeping for `pretrained`: all of it, or the network that makes pictures."""
         return model
 
+    def prepare(self, model: Model, data: Data) -> None:
+        """Tell the model what it has to know of the data before it is trained; by default nothing."""
+
+    def finish(self, model: Model) -> None:
+        """Bring what was not trained in line with the (averaged) weights, before they are measured."""
+
     def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
+        model, data = self.model(), self.data()
+        self.prepare(model, data)
+        history = yield Stage("model", model, data, self.steps, self.batch_size, self.lr, self.options())
         take_average(model, history)
+        self.finish(model)
         return self.figures(model)
 
 

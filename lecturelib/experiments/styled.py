@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lecturelib.data import Data
 from lecturelib.experiments.faces import FaceFactors, FacesVAE, drawn_faces
 from lecturelib.experiments.gans import JUDGED, distances, reader
-from lecturelib.experiments.running import Experiment, Stage, Training, take_average
+from lecturelib.experiments.running import Experiment, Stage, Training
 from lecturelib.games import R1
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import GrowingDiscriminator, GrowingGAN, GrowingGenerator, pyramid
@@ -69,12 +69,8 @@ class StyledFaces(Training):
     def options(self) -> Mapping:
         return {"schedule": cosine(flat=self.falls), "precision": "auto", "ema": self.ema}
 
-    def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        model = self.model()
-        history = yield Stage("model", model, self.data(), self.steps, self.batch_size, self.lr, self.options())
-        take_average(model, history)
+    def finish(self, model: GAN) -> None:
         model.generator.recentre()
-        return self.figures(model)
 
     def figures(self, model: GAN) -> dict[str, float]:
         return judged(model.eval().sample, self.side, self.seed, self.vary)
