@@ -17,6 +17,9 @@ export OPENBLAS_NUM_THREADS := 1
 
 py := .venv/bin/python
 pytest := $(py) -m pytest
+# nbval reads no messages while a cell runs, and zmq drops those that do not fit into its queue, the cell's last one
+# among them: progress bars that move ten times a second fill it on a slow machine.
+calm := TQDM_MININTERVAL=5
 side_by_side := OMP_NUM_THREADS=1 $(pytest) -n 2 --dist loadfile
 
 ifdef PYTHON
@@ -51,7 +54,7 @@ test: .venv/.ready
 	$(py) -m ruff check .
 	$(side_by_side) tests --ignore tests/browser
 	$(pytest) tests/browser
-	$(if $(wildcard notebooks/*.ipynb),LECTURELIB_PROFILE=cpu $(pytest) --nbval-lax notebooks)
+	$(if $(wildcard notebooks/*.ipynb),LECTURELIB_PROFILE=cpu $(calm) $(pytest) --nbval-lax notebooks)
 
 test-oldest: .venv-oldest/.ready
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile $(wildcard tests/unit tests/contract) \

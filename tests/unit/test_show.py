@@ -88,10 +88,29 @@ def test_explore_redraws_at_a_move_and_has_a_picture_without_a_browser(shown, mo
     assert decoded(data).width > 100
     assert "application/vnd.jupyter.widget-view+json" in data
     assert metadata["image/png"]["alt"] == "a bar"
-    slider, _menu, image = made[0]
+    slider, _menu, _complaint, image = made[0]
     before = image.value
     slider.value = 9
     assert calls == [(5, "a"), (9, "a")]
+    assert image.value != before
+
+
+def test_explore_says_what_is_wrong_with_an_answer_and_keeps_the_picture(shown, monkeypatch):
+    made = []
+    monkeypatch.setattr(widgets.ipywidgets, "VBox", lambda children: made.append(children) or _Box())
+
+    def draw(word):
+        if word not in ("cat", "dog"):
+            raise ValueError(f"<{word}> is not known")
+        return plots.bars({word: 1})
+
+    explore(draw, "a bar", word="cat")
+    box, complaint, image = made[0]
+    before = image.value
+    box.value = "cow"
+    assert (complaint.value, image.value) == ("<em>&lt;cow&gt; is not known</em>", before)
+    box.value = "dog"
+    assert complaint.value == ""
     assert image.value != before
 
 
