@@ -68,7 +68,8 @@ class Quantiser(nn.Module):
         sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors)
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
-        self.book.copy_(self.sums / self.counts.clamp(min=1e-6)[:, None])
+        seen = self.counts[:, None] > 1e-6  # one that nothing chooses stays where it is
+        self.book.copy_(torch.where(seen, self.sums / self.counts[:, None], self.book))
         self._restart(self.counts < self.least, vectors)
 
     @torch.no_grad()

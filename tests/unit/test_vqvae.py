@@ -39,6 +39,18 @@ def test_each_vector_gets_the_nearest_entry():
     torch.testing.assert_close(away, distance.min(1).values.square().view(4, -1).sum(1), rtol=1e-4, atol=1e-5)
 
 
+def test_an_entry_that_nothing_chooses_stays_where_it_is():
+    torch.manual_seed(0)
+    quantiser = Quantiser(2, 2, decay=0.5, least=0.0).train()
+    quantiser.ready.fill_(True)
+    quantiser.book.copy_(torch.tensor([[0.0, 0.0], [9.0, 9.0]]))
+    quantiser.sums.copy_(quantiser.book)
+    for _ in range(60):
+        quantiser(torch.randn(1, 2, 8, 1))
+    torch.testing.assert_close(quantiser.book[1], torch.tensor([9.0, 9.0]))
+    assert quantiser.book[0].abs().max() < 2
+
+
 def test_gradients_go_straight_through_and_the_book_has_none():
     torch.manual_seed(0)
     quantiser, z, weight = Quantiser(6, 3).eval(), torch.randn(2, 3, 2, 2, requires_grad=True), torch.randn(2, 3, 2, 2)
