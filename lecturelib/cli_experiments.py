@@ -68,10 +68,11 @@ def study(
     out: Annotated[Path | None, typer.Option(help="File of the record; by default the one of the course.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on with points computed before.")] = False,
     device: Device = None,
+    shown: Annotated[bool, typer.Option("--show", help="Print the record that there is, as a table.")] = False,
     listed: Listed = False,
 ) -> None:
     """Compute a study and write its record; stopped and started again, it goes on point by point."""
-    from lecturelib.studies import STUDIES
+    from lecturelib.studies import STUDIES, read, table
     from lecturelib.studies import study as find
 
     if listed or name is None:
@@ -79,6 +80,9 @@ def study(
         return
     _set(None, device)
     chosen = find(name)
+    if shown:
+        typer.echo(table(read(name) if out is None else read(out.stem, out.parent)))
+        return
     typer.echo(f"wrote {chosen.run(out, fresh=fresh, say=typer.echo)}")
 
 

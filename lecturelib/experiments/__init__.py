@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lecturelib.experiments.clustering import Clustering, DeepClusters
+from lecturelib.experiments.coding import GlyphsCode, GlyphsCodePrior
 from lecturelib.experiments.compared import Contender
 from lecturelib.experiments.contenders import CONTENDERS
 from lecturelib.experiments.dbn import GenerativeClassifier
@@ -48,11 +49,12 @@ __all__ = [
     "CONTENDERS", "EXPERIMENTS", "Clustering", "ConditionalDigits", "Contender", "Convolutional", "DayToNight",
     "DeepClusters", "DigitsGAN", "Disentangling", "EdgesToFaces", "EnlargedFaces", "Experiment", "FaceDetector",
     "FaceFactors", "FacesCode", "FacesGAN", "FacesVAE", "FewLabels", "FineTuned", "FromScratch",
-    "GenerativeClassifier", "GlyphsDiffusion", "GlyphsPixels", "GrowingFaces", "HingeRing", "LargeFacesGAN",
-    "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing", "MnistLikelihood", "OmniglotSketches",
-    "Outcome", "ParzenWindows", "Pretrained", "PromptedFaces", "RBMFeatures", "RBMLikelihood", "Rectified", "Ring",
-    "SemiSupervised", "ShuffledLabels", "SigmoidDenoising", "SigmoidFromScratch", "SigmoidPretrained", "Sketches",
-    "SmallSets", "Stage", "StyledFaces", "Training", "UntrainedCode", "WassersteinRing", "experiment", "run",
+    "GenerativeClassifier", "GlyphsCode", "GlyphsCodePrior", "GlyphsDiffusion", "GlyphsPixels", "GrowingFaces",
+    "HingeRing", "LargeFacesGAN", "LargeFacesVAE", "LargeStyledFaces", "LeastSquaresRing", "MinimaxRing",
+    "MnistLikelihood", "OmniglotSketches", "Outcome", "ParzenWindows", "Pretrained", "PromptedFaces", "RBMFeatures",
+    "RBMLikelihood", "Rectified", "Ring", "SemiSupervised", "ShuffledLabels", "SigmoidDenoising",
+    "SigmoidFromScratch", "SigmoidPretrained", "Sketches", "SmallSets", "Stage", "StyledFaces", "Training",
+    "UntrainedCode", "WassersteinRing", "experiment", "run",
 ]  # fmt: skip
 
 _CURVES = DeepAutoencoder(source="curves", sizes=(400, 200, 100, 50, 25, 6), pretrain_epochs=50, epochs=300)
@@ -79,6 +81,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "glyphs_autoencoder": GlyphsAutoencoder(),
     "glyphs_classifier": GlyphsClassifier(),
     "glyphs_clusters": DeepClusters(),
+    "glyphs_code": GlyphsCode(),
+    "glyphs_code_prior": GlyphsCodePrior(),
     "glyphs_diffusion": GlyphsDiffusion(),
     "glyphs_pixels": GlyphsPixels(),
     "curves_deep_autoencoder": _CURVES,

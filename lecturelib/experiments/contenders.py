@@ -1,28 +1,31 @@
 """Every kind of generative model, on the same drawn digits: 28 x 28 pixels of 16 grey values, without classes."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.data import Data
-from lecturelib.experiments.compared import SHAPE, Contender, in_bits, whole
+from lecturelib.experiments.compared import SHAPE, Contender, in_bits
+from lecturelib.experiments.densities import ByDBN, ByFlow, ByMixture, ByPixels, ByRBM
 from lecturelib.experiments.gans import LONG, DigitsGAN
 from lecturelib.experiments.running import Stage, take_average
+from lecturelib.games import R1
 from lecturelib.model import Model
 from lecturelib.models.autoregressive import PixelCNN
 from lecturelib.models.convolutional import convolutional
 from lecturelib.models.denoisers import DenoisingTransformer
 from lecturelib.models.diffusion import Diffusion
-from lecturelib.models.flow import PictureFlow, picture_flow
 from lecturelib.models.flow_matching import FlowMatching
 from lecturelib.models.gan import GAN
+from lecturelib.models.growing import GrowingDiscriminator
 from lecturelib.models.latent import Latent
 from lecturelib.models.likelihoods import DiscretisedLogistic
 from lecturelib.models.noising import Clean
-from lecturelib.models.rbm import RBM
 from lecturelib.models.samplers import second_order
+from lecturelib.models.styled import StyleGenerator
 from lecturelib.models.vae import VAE, convolutional_vae
 from lecturelib.models.vqvae import VQVAE, Quantiser
 from lecturelib.models.wae import WAE
@@ -31,27 +34,10 @@ from lecturelib.runtime import choose
 
 
 @dataclass(frozen=True)
-class ByRBM(Contender):
-    """A restricted Boltzmann machine, by persistent contrastive divergence."""
-
-    steps: int = 20_000
-    batch_size: int = 100
-    lr: float = 0.02
-    hidden: int = 500
-    walk: int = 300  # Gibbs steps of a sample
-
-    def model(self) -> RBM:
-        return RBM(SHAPE, self.hidden, chains=100, sample_positive=True, sample_visible=True, sample_negative=True)
-
-    def draw(self, model: RBM, n: int) -> Tensor:
-        return model.sample(n, steps=choose(smoke=2, cpu=self.walk))
-
-
-@dataclass(frozen=True)
 class ByVAE(Contender):
     """A convolutional VAE whose likelihood is a discretised logistic one."""
 
-    steps: int = 6000
+    steps: int = 2000
     batch_size: int = 128
     lr: float = 2e-3
     latent: int = 32
@@ -69,7 +55,7 @@ class ByVAE(Contender):
 class ByWAE(Contender):
     """A convolutional Wasserstein autoencoder."""
 
-    steps: int = 6000
+    steps: int = 2000
     batch_size: int = 128
     lr: float = 2e-3
     latent: int = 16
@@ -83,102 +69,85 @@ class ByWAE(Contender):
 class ByGAN(Contender):
     """A DCGAN with R1 and averaged weights."""
 
-    steps: int = 6000
+    steps: int = 2000
     lr: float = 2e-3
-    ema: float | None = 0.999
-
-    def experiment(self) -> DigitsGAN:
-        """That of the course's DCGAN, whose networks it has."""
-        return DigitsGAN(**{name: LONG[name] for name in ("discriminator_norm", "r1")}, generator_norm=False)
+    ema: float | None = 0.995
 
     def model(self) -> GAN:
-        return self.experiment().model()
+        options = {name: LONG[name] for name in ("discriminator_norm", "r1")}
+        return DigitsGAN(generator_norm=False, **options).model()
 
     def size(self, model: GAN) -> int:
         return sum(p.numel() for p in model.generator.parameters())
 
 
 @dataclass(frozen=True)
-class ByPixels(Contender):
-    """A gated PixelCNN."""
+class ByStyle(ByGAN):
+    """A StyleGAN of full size from the start, of pictures of 32 x 32 that are the digits with a border."""
 
-    steps: int = 2500
-    batch_size: int = 32
+    steps: int = 1200
+    batch_size: int = 16
     lr: float = 3e-3
-    width: int = 32
-    layers: int = 7
-    ema: float | None = 0.998
+    channels: tuple[int, ...] = (64, 64, 32, 16)
+    r1: float = 0.03
 
     def data(self) -> Data:
-        return Data(whole(self.digits(self.n)))
+        return Data(F.pad(self.digits(self.n), (2, 2, 2, 2)))
 
-    def model(self) -> PixelCNN:
-        return PixelCNN(SHAPE, self.values, self.width, self.layers)
+    def model(self) -> GAN:
+        generator = StyleGenerator(64, self.channels, 64, colours=1)
+        gan = GAN(generator, GrowingDiscriminator(self.channels, colours=1), noise=64, penalty=R1(self.r1), lazy=16,
+                  betas=(0.0, 0.99))  # fmt: skip
+        return gan.to(memory_format=torch.channels_last)
 
-    def draw(self, model: PixelCNN, n: int) -> Tensor:
-        return model.sample(n) / (self.values - 1)
-
-    def bits(self, model: PixelCNN, x: Tensor) -> Tensor:
-        return in_bits(-torch.cat([model.log_prob(part) for part in whole(x).split(100)]))
+    def draw(self, model: GAN, n: int) -> Tensor:
+        return model.sample(n)[..., 2:-2, 2:-2]
 
 
-@dataclass(frozen=True)
-class ByFlow(Contender):
-    """A multi-scale flow of affine couplings."""
-
-    steps: int = 4000
-    lr: float = 1e-3
-    width: int = 48
-    couplings: int = 6  # a level
-
-    def model(self) -> PictureFlow:
-        return picture_flow(SHAPE, 2, self.couplings, self.width, values=self.values)
-
-    def options(self) -> Mapping:
-        return super().options() | {"clip": 100.0, "precision": None}
-
-    def bits(self, model: PictureFlow, x: Tensor) -> Tensor:
-        return model.loss(x)["loss"][None]
+def halved_twice(written: int, read: int) -> tuple[nn.Module, nn.Module]:
+    """An encoder of digits into 7 x 7 places of `written` numbers, and a decoder of places of `read` numbers."""
+    encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+                            nn.Conv2d(64, written, 1))  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Conv2d(read, 64, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
+        nn.ConvTranspose2d(32, 1, 4, 2, 1))  # fmt: skip
+    return encoder, decoder
 
 
 @dataclass(frozen=True)
 class ByCodes(Contender):
     """A VQ-VAE, and a PixelCNN as the prior of its codes of 7 x 7."""
 
-    steps: int = 4000  # of the autoencoder
+    steps: int = 1000  # of the autoencoder
     batch_size: int = 128
     lr: float = 2e-3
     entries: int = 128
     width: int = 16
-    prior_steps: int = 8000
-    prior_ema: float = 0.998
+    prior_steps: int = 1200
+    prior_ema: float = 0.995
 
     def model(self) -> VQVAE:
-        encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
-                                nn.Conv2d(64, self.width, 1))  # fmt: skip
-        decoder = nn.Sequential(
-            nn.Conv2d(self.width, 64, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-            nn.ConvTranspose2d(32, 1, 4, 2, 1))  # fmt: skip
-        return VQVAE(encoder, decoder, Quantiser(self.entries, self.width), DiscretisedLogistic(self.values))
+        quantiser = Quantiser(self.entries, self.width)
+        return VQVAE(*halved_twice(self.width, self.width), quantiser, DiscretisedLogistic(self.values))
 
-    def stages(self) -> Generator[Stage, History, dict[str, float]]:
-        codes, data = self.model(), self.data()
+    def trained(self, data: Data) -> Generator[Stage, History, Latent]:
+        codes = self.model()
         yield Stage("codes", codes, data, self.steps, self.batch_size, self.lr, self.options())
-        prior = PixelCNN((7, 7), self.entries, 64, 6)
+        prior = PixelCNN((7, 7), self.entries, 48, 5)
         written = data.map(codes.eval().encode)
         options = self.options() | {"ema": self.prior_ema}
         history = yield Stage("prior", prior, written, self.prior_steps, 64, self.lr, options)
         take_average(prior, history)
-        return self.figures(Latent(codes, prior))
+        return Latent(codes, prior)
 
 
 @dataclass(frozen=True)
 class ByDiffusion(Contender):
     """A diffusion whose network is a transformer over large patches."""
 
-    steps: int = 5000
+    steps: int = 1400
     lr: float = 1.5e-3
-    ema: float | None = 0.998
+    ema: float | None = 0.995
     walk: int = 16
 
     def network(self) -> DenoisingTransformer:
@@ -205,7 +174,42 @@ class ByFlowMatching(ByDiffusion):
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk))
 
 
+@dataclass(frozen=True)
+class ByLatentDiffusion(Contender):
+    """A VAE whose code is a small picture of 7 x 7, and diffusion in it."""
+
+    steps: int = 800  # of the autoencoder
+    batch_size: int = 128
+    lr: float = 2e-3
+    channels: int = 4
+    beta: float = 0.1
+    inner_steps: int = 1000
+    inner_lr: float = 1.5e-3
+    inner_ema: float = 0.995
+    walk: int = 16
+
+    def model(self) -> VAE:
+        return VAE(*halved_twice(2 * self.channels, self.channels), self.channels, DiscretisedLogistic(self.values),
+                   beta=self.beta)  # fmt: skip
+
+    def trained(self, data: Data) -> Generator[Stage, History, Latent]:
+        codes, shape, each = self.model(), (self.channels, 7, 7), (self.channels, 1, 1)
+        yield Stage("codes", codes, data, self.steps, self.batch_size, self.lr, self.options())
+        written = data.map(codes.eval().encode)
+        centre, spread = written.x.mean((0, 2, 3)).view(each), written.x.std((0, 2, 3)).view(each)
+        network = DenoisingTransformer(shape, patch=1, width=96, depth=4)
+        inner = Diffusion(network, shape, target=Clean(), centre=centre, spread=spread)
+        options = self.options() | {"ema": self.inner_ema}
+        history = yield Stage("diffusion", inner, written, self.inner_steps, 64, self.inner_lr, options)
+        take_average(inner, history)
+        return Latent(codes, inner)
+
+    def draw(self, model: Latent, n: int) -> Tensor:
+        return model.sample(n, steps=choose(smoke=2, cpu=self.walk), rule=second_order)
+
+
 CONTENDERS: dict[str, Contender] = {
-    "RBM": ByRBM(), "VAE": ByVAE(), "WAE": ByWAE(), "DCGAN": ByGAN(), "PixelCNN": ByPixels(), "flow": ByFlow(),
-    "VQ-VAE": ByCodes(), "diffusion": ByDiffusion(), "flow matching": ByFlowMatching(),
+    "mixture of Gaussians": ByMixture(), "RBM": ByRBM(), "DBN": ByDBN(), "VAE": ByVAE(), "WAE": ByWAE(),
+    "DCGAN": ByGAN(), "StyleGAN": ByStyle(), "PixelCNN": ByPixels(), "flow": ByFlow(), "VQ-VAE": ByCodes(),
+    "diffusion": ByDiffusion(), "flow matching": ByFlowMatching(), "latent diffusion": ByLatentDiffusion(),
 }  # fmt: skip

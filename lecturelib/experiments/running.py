@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lecturelib import record, runtime
 from lecturelib.data.tensors import Data
@@ -23,6 +23,7 @@ from lecturelib.resume import History
 from lecturelib.training import fit
 
 SMOKE_STEPS = 10  # of each stage, in the smoke profile
+SAMPLES = "samples"  # among what `stages` returns: pictures (n, channels, h, w) in [0, 1] to be kept beside the figures
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,13 @@ class Training(Experiment):
 
 @dataclass
 class Outcome:
-    """What a run came to: its figures, its trained models and their histories by stage, and its record."""
+    """What a run came to: its figures, its trained models and their histories by stage, its record, and samples."""
 
     figures: dict[str, float]
     models: dict[str, Model]
     histories: dict[str, History]
     record: dict
+    samples: Tensor | None = None
 
 
 def run(
@@ -168,7 +170,9 @@ def run(
         try:
             stage = stages.send(history)
         except StopIteration as end:
-            figures = {key: float(value) for key, value in end.value.items()}
+            found = dict(end.value)
+            samples = found.pop(SAMPLES, None)
+            figures = {key: float(value) for key, value in found.items()}
             break
         if stage.name in models:
             raise ValueError(f"{type(experiment).__name__}: two stages are called {stage.name!r}")
@@ -183,7 +187,7 @@ def run(
         started, used = time.perf_counter(), time.process_time()
     kept |= {"figures": figures, "measuring": _since(started, used), "finished": True}
     _keep(kept, out)
-    return Outcome(figures, models, histories, kept)
+    return Outcome(figures, models, histories, kept, samples)
 
 
 def _fit(stage: Stage, seed: int, out: Path | None, progress: bool, every: int) -> History:

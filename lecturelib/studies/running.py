@@ -4,12 +4,20 @@
     read("clustering")["arms"]["glyphs, k-means on pixels"]["figures"]   # what the whole came to
 """
 
+import io
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
 from lecturelib import record
+from lecturelib.checkpoint import write_atomically
 from lecturelib.experiments import Experiment, Outcome, run
 
 FOLDER = Path(__file__).parent
@@ -25,6 +33,7 @@ class Study:
     arms: Mapping[str, Experiment]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     command: str = ""  # what computes it, where that is not `lecturelib study NAME`
+    times: tuple[str, ...] = ()  # figures that are seconds and the like: another machine has others
 
     def point(self, arm: str, seed: int, out: str | Path | None = None, *, progress: bool = True) -> dict[str, float]:
         """Run one arm with one seed and return its figures; `out` keeps checkpoints, from which it goes on."""
@@ -45,7 +54,8 @@ class Study:
         """Compute every point that is not there yet, and write the record once all are; returns its path.
 
         Points are kept one by one in `progress`, and the checkpoints of the one at work, so that a study that was
-        killed goes on; points that were computed with other settings or versions are computed again.
+        killed goes on; points that were computed with other settings or versions are computed again. Where all arms
+        have samples, those of the first seed are drawn beside the record, a row for each arm.
         """
         path = FOLDER / f"{self.name}.json" if path is None else Path(path)
         progress = PROGRESS / self.name if progress is None else Path(progress)
@@ -60,11 +70,16 @@ class Study:
                 checkpoints = progress / f"arm{number}-seed{seed}"
                 outcome = self._outcome(arm, seed, checkpoints, progress=False)
                 points["points"][key] = _point(outcome)
+                if outcome.samples is not None and seed == self.seeds[0]:
+                    _save(_row(outcome.samples), progress / f"samples{number}.png")
                 record.write(progress / "points.json", points)
                 shutil.rmtree(checkpoints)
                 shown = ", ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
                 say(f"{key}: {shown}  ({points['points'][key]['cpu_seconds']:.0f} s of processor time)")
         record.write(path, self._record(points))
+        rows = [progress / f"samples{number}.png" for number in range(len(self.arms))]
+        if all(row.exists() for row in rows):
+            _save(np.concatenate([np.asarray(Image.open(row)) for row in rows]), path.with_suffix(".png"))
         _clear(progress)
         return path
 
@@ -113,9 +128,36 @@ def _clear(progress: Path) -> None:
     """Take away what a study kept there, and nothing else."""
     for folder in progress.glob("arm*-seed*"):
         shutil.rmtree(folder)
-    (progress / "points.json").unlink(missing_ok=True)
+    for kept in (*progress.glob("samples*.png"), progress / "points.json"):
+        kept.unlink(missing_ok=True)
     if not any(progress.iterdir()):
         progress.rmdir()
+
+
+def _row(pictures: Tensor) -> np.ndarray:
+    """Pictures (n, 1 or 3, h, w) in [0, 1] side by side, as bytes (h, n w) or (h, n w, 3)."""
+    joined = torch.cat([*pictures.cpu()], 2).mul(255).round().byte()
+    return joined.movedim(0, 2).squeeze(2).numpy()
+
+
+def _save(pixels: np.ndarray, path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def samples(name: str, folder: str | Path = FOLDER) -> dict[str, Tensor]:
+    """The samples that are kept with a study, by arm: (n, channels, h, w) in [0, 1]; ValueError where there are none.
+
+    Pictures are as wide as high.
+    """
+    path, arms = Path(folder) / f"{name}.png", list(read(name, folder)["arms"])
+    if not path.exists():
+        raise ValueError(f"the study {name!r} keeps no samples")
+    pixels = torch.as_tensor(np.array(Image.open(path))).float() / 255
+    pixels = pixels.movedim(2, 0) if pixels.ndim == 3 else pixels[None]
+    rows = pixels.chunk(len(arms), 1)
+    return {arm: torch.stack(row.split(row.shape[1], 2)) for arm, row in zip(arms, rows, strict=True)}
 
 
 def read(name: str, folder: str | Path = FOLDER) -> dict:
@@ -134,3 +176,21 @@ def cheapest(kept: Mapping) -> tuple[str, int]:
         for seed, seconds in zip(kept["seeds"], values["cpu_seconds"], strict=True)
     }
     return min(costs, key=costs.get)
+
+
+def table(kept: Mapping) -> str:
+    """The figures of a record as a Markdown table: for each arm the mean over the seeds, and the standard deviation."""
+    names = list(dict.fromkeys(name for arm in kept["arms"].values() for name in arm["spread"]))
+    rows = [["", *names], ["---", *len(names) * ["---:"]]]
+    for arm, values in kept["arms"].items():
+        rows.append([arm, *(_said(values["spread"].get(name)) for name in names)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _said(spread: Mapping | None) -> str:
+    """Mean and standard deviation with three digits of the mean, or a dash where there is nothing."""
+    if spread is None:
+        return "–"
+    mean, std = spread["mean"], spread["std"]
+    digits = 0 if not mean else max(0, 2 - math.floor(math.log10(abs(mean))))
+    return f"{mean:,.{digits}f}" + (f" ± {std:,.{digits}f}" if std else "")
