@@ -89,13 +89,14 @@ class ByStyle(ByGAN):
     batch_size: int = 16
     lr: float = 3e-3
     channels: tuple[int, ...] = (64, 64, 32, 16)
-    r1: float = 0.03
+    depth: int = 2  # layers of the mapping
+    r1: float = 0.3
 
     def data(self) -> Data:
         return Data(F.pad(self.digits(self.n), (2, 2, 2, 2)))
 
     def model(self) -> GAN:
-        generator = StyleGenerator(64, self.channels, 64, colours=1)
+        generator = StyleGenerator(64, self.channels, 64, depth=self.depth, mixing=0.5, colours=1)
         gan = GAN(generator, GrowingDiscriminator(self.channels, colours=1), noise=64, penalty=R1(self.r1), lazy=16,
                   betas=(0.0, 0.99))  # fmt: skip
         return gan.to(memory_format=torch.channels_last)

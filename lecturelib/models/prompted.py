@@ -37,8 +37,8 @@ class TextEncoder(nn.Module):
 class PromptedTransformer(DenoisingTransformer):
     """A transformer over the words of a prompt and the patches of a picture, all of which look at one another.
 
-    As GLIDE's attention does (Nichol et al. 2022, arXiv 2112.10741, section 3), and the prompt as a whole is added to
-    what is known of the level. The empty prompt asks for nothing.
+    As in U-ViT (Bao et al. 2023, arXiv 2209.12152, section 3), and the prompt as a whole is added to what is known of
+    the level. The empty prompt asks for nothing.
     """
 
     def __init__(self, shape: tuple[int, int, int], *, vocabulary: int, words: int, text_depth: int = 2, **options):
