@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
@@ -25,12 +23,11 @@ from lecturelib.runtime import choose
 
 
 class Gaussians(Model):
-    """A mixture of Gaussians that scikit-learn has fitted, of flat pictures."""
+    """A mixture of Gaussians of flat pictures: weights (k,), means (k, d), factors U (k, d, d) of precisions U U^T."""
 
-    def __init__(self, fitted: GaussianMixture):
+    def __init__(self, weights, means, factors):
         super().__init__()
-        weights, means = (torch.as_tensor(v, dtype=torch.float32) for v in (fitted.weights_, fitted.means_))
-        upper = torch.as_tensor(fitted.precisions_cholesky_, dtype=torch.float32)  # U, the precision is U U^T
+        weights, means, upper = (torch.as_tensor(v, dtype=torch.float32) for v in (weights, means, factors))
         below = torch.linalg.inv(upper).mT.contiguous()
         self.mixture = MixtureSameFamily(Categorical(weights), MultivariateNormal(means, scale_tril=below))
         self.learnt = weights.numel() + means.numel() + len(means) * means[0].numel() * (means[0].numel() + 1) // 2
@@ -49,12 +46,16 @@ class ByMixture(Contender):
     least: float = 1e-4  # added to each variance
 
     def trained(self, data: Data) -> Generator[Stage, History, Gaussians]:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
         yield from ()  # there is no gradient to follow
         fitted = GaussianMixture(self.components, max_iter=choose(smoke=1, cpu=self.rounds), tol=0.0,
                                  reg_covar=choose(smoke=1e-1, cpu=self.least), random_state=self.seed)  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # so many rounds are all there are
-            return Gaussians(fitted.fit(self.filled(data.x).cpu().numpy()))
+            fitted.fit(self.filled(data.x).cpu().numpy())
+        return Gaussians(fitted.weights_, fitted.means_, fitted.precisions_cholesky_)
 
     def filled(self, x: Tensor) -> Tensor:
         """Flat pictures with the steps between the grey values filled by noise, in [0, 1]."""
