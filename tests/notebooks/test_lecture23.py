@@ -15,7 +15,7 @@ from lecturelib.models.vqvae import Quantiser
 @pytest.fixture(scope="module")
 def lecture() -> dict:
     wanted = ("straight_through", "AtRate", "unit", "networks")
-    return definitions("23_learned_codes_and_words", *wanted, torch=torch, nn=nn, math=math, VAE=VAE)
+    return definitions("23_learned_codes_and_words", *wanted, torch=torch, nn=nn, math=math, VAE=VAE, BITS=245)
 
 
 def test_straight_through_is_the_quantisers_step(lecture):
