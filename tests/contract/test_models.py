@@ -217,7 +217,7 @@ CASES = [
     Case("GAN of pairs, without a distance", lambda: PairedGAN(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,))),
          to_translate, 0.9, True),
     Case("pix2pix", lambda: Pix2Pix(UNet(2, 1, (8, 16)), PatchDiscriminator(1 + 2, (8,)), weight=10.0), to_translate,
-         0.9, True),
+         0.2, True, "generator.away"),
     Case("SRGAN", lambda: SRGAN(SuperResolution(4, 1, 8, 1), PatchDiscriminator(1, (8,))), to_enlarge, 0.6, True,
          "generator.content"),
     Case("CycleGAN", lambda: CycleGAN(
