@@ -67,10 +67,8 @@ def leaks(path: str | Path, course_root: str | Path) -> list[str]:
 
 
 def _said(inner: PurePosixPath, raw: bytes) -> bytes:
-    """What of a file is text: of weights the head, of a picture nothing."""
-    if inner.suffix == ".safetensors":
-        return raw[8 : 8 + int.from_bytes(raw[:8], "little")]
-    return b"" if inner.suffix == ".png" else raw
+    """What of a file may be text: of weights the head."""
+    return raw[8 : 8 + int.from_bytes(raw[:8], "little")] if inner.suffix == ".safetensors" else raw
 
 
 def readable(text: str) -> str:
