@@ -92,10 +92,8 @@ class GlyphsCodePrior(Training):
         """The VQ-VAE, as it is shipped."""
         return as_shipped(GlyphsCode(), "glyphs_code").to(device())
 
-    @torch.no_grad()
     def data(self) -> Data:
-        found, autoencoder = digits(self.n, self.seed), self.autoencoder()
-        return Data(torch.cat([autoencoder.encode(part) for part in found.x.split(AT_ONCE)]), found.y)
+        return digits(self.n, self.seed).map(self.autoencoder().encode)
 
     def model(self) -> PixelCNN:
         return PixelCNN((SIDE, SIDE), GlyphsCode().entries, self.width, self.layers, classes=10)

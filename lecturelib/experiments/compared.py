@@ -97,7 +97,8 @@ def _clock() -> float:
     """Seconds of a processor, which others beside it do not lengthen; on a GPU those that go by."""
     if device().type == "cpu":
         return time.process_time()
-    torch.cuda.synchronize()
+    if device().type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter()
 
 

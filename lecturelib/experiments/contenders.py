@@ -116,30 +116,44 @@ def halved_twice(written: int, read: int) -> tuple[nn.Module, nn.Module]:
 
 
 @dataclass(frozen=True)
-class ByCodes(Contender):
-    """A VQ-VAE, and a PixelCNN as the prior of its codes of 7 x 7."""
+class InCode(Contender):
+    """An autoencoder, and a model of its codes of 7 x 7, trained one after the other."""
 
     steps: int = 1000  # of the autoencoder
     batch_size: int = 128
     lr: float = 2e-3
+    inner_steps: int = 1000
+    inner_lr: float = 2e-3
+    inner_ema: float = 0.995
+
+    def inner(self, written: Data) -> Model:
+        """The model of codes, before it is trained on them."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what models its codes")
+
+    def trained(self, data: Data) -> Generator[Stage, History, Latent]:
+        codes = self.model()
+        yield Stage("codes", codes, data, self.steps, self.batch_size, self.lr, self.options())
+        written = data.map(codes.eval().encode)
+        inner, options = self.inner(written), self.options() | {"ema": self.inner_ema}
+        history = yield Stage("inner", inner, written, self.inner_steps, 64, self.inner_lr, options)
+        take_average(inner, history)
+        return Latent(codes, inner)
+
+
+@dataclass(frozen=True)
+class ByCodes(InCode):
+    """A VQ-VAE, and a PixelCNN as the prior of its codes."""
+
     entries: int = 128
     width: int = 16
-    prior_steps: int = 1200
-    prior_ema: float = 0.995
+    inner_steps: int = 1200
 
     def model(self) -> VQVAE:
         quantiser = Quantiser(self.entries, self.width)
         return VQVAE(*halved_twice(self.width, self.width), quantiser, DiscretisedLogistic(self.values))
 
-    def trained(self, data: Data) -> Generator[Stage, History, Latent]:
-        codes = self.model()
-        yield Stage("codes", codes, data, self.steps, self.batch_size, self.lr, self.options())
-        prior = PixelCNN((7, 7), self.entries, 48, 5)
-        written = data.map(codes.eval().encode)
-        options = self.options() | {"ema": self.prior_ema}
-        history = yield Stage("prior", prior, written, self.prior_steps, 64, self.lr, options)
-        take_average(prior, history)
-        return Latent(codes, prior)
+    def inner(self, written: Data) -> PixelCNN:
+        return PixelCNN((7, 7), self.entries, 48, 5)
 
 
 @dataclass(frozen=True)
@@ -176,34 +190,24 @@ class ByFlowMatching(ByDiffusion):
 
 
 @dataclass(frozen=True)
-class ByLatentDiffusion(Contender):
-    """A VAE whose code is a small picture of 7 x 7, and diffusion in it."""
+class ByLatentDiffusion(InCode):
+    """A VAE whose code is a small picture, and diffusion in it."""
 
-    steps: int = 800  # of the autoencoder
-    batch_size: int = 128
-    lr: float = 2e-3
+    steps: int = 800
     channels: int = 4
     beta: float = 0.1
-    inner_steps: int = 1000
     inner_lr: float = 1.5e-3
-    inner_ema: float = 0.995
     walk: int = 16
 
     def model(self) -> VAE:
         return VAE(*halved_twice(2 * self.channels, self.channels), self.channels, DiscretisedLogistic(self.values),
                    beta=self.beta)  # fmt: skip
 
-    def trained(self, data: Data) -> Generator[Stage, History, Latent]:
-        codes, shape, each = self.model(), (self.channels, 7, 7), (self.channels, 1, 1)
-        yield Stage("codes", codes, data, self.steps, self.batch_size, self.lr, self.options())
-        written = data.map(codes.eval().encode)
+    def inner(self, written: Data) -> Diffusion:
+        shape, each = (self.channels, 7, 7), (self.channels, 1, 1)
         centre, spread = written.x.mean((0, 2, 3)).view(each), written.x.std((0, 2, 3)).view(each)
         network = DenoisingTransformer(shape, patch=1, width=96, depth=4)
-        inner = Diffusion(network, shape, target=Clean(), centre=centre, spread=spread)
-        options = self.options() | {"ema": self.inner_ema}
-        history = yield Stage("diffusion", inner, written, self.inner_steps, 64, self.inner_lr, options)
-        take_average(inner, history)
-        return Latent(codes, inner)
+        return Diffusion(network, shape, target=Clean(), centre=centre, spread=spread)
 
     def draw(self, model: Latent, n: int) -> Tensor:
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk), rule=second_order)

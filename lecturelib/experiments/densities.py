@@ -84,7 +84,11 @@ class ByRBM(Contender):
     walk: int = 300  # Gibbs steps of a sample
 
     def model(self) -> RBM:
-        return RBM(SHAPE, self.hidden, chains=100, sample_positive=True, sample_visible=True, sample_negative=True)
+        return self.machine(SHAPE, self.hidden)
+
+    def machine(self, below: int | tuple[int, ...], above: int) -> RBM:
+        """One of so many visible and hidden units, all of whose states are drawn."""
+        return RBM(below, above, chains=100, sample_positive=True, sample_visible=True, sample_negative=True)
 
     def draw(self, model: RBM, n: int) -> Tensor:
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk))
@@ -98,9 +102,7 @@ class ByDBN(ByRBM):
     sizes: tuple[int, ...] = (500, 500, 1000)
 
     def trained(self, data: Data) -> Generator[Stage, History, DBN]:
-        sampled = {"sample_positive": True, "sample_visible": True, "sample_negative": True}
-        sizes = (SHAPE, *self.sizes)
-        rbms = [RBM(below, above, chains=100, **sampled) for below, above in pairwise(sizes)]
+        rbms = [self.machine(*sizes) for sizes in pairwise((SHAPE, *self.sizes))]
         yield from greedy(rbms, data, self.steps, self.batch_size, self.lr, self.options())
         return DBN(rbms)
 

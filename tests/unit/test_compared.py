@@ -14,7 +14,7 @@ from lecturelib.experiments.densities import ByMixture, Gaussians
 
 TINY = {"steps": 2, "n": 200}
 SMALL = {
-    "mixture of Gaussians": {"components": 2}, "VQ-VAE": {"prior_steps": 2}, "latent diffusion": {"inner_steps": 2},
+    "mixture of Gaussians": {"components": 2}, "VQ-VAE": {"inner_steps": 2}, "latent diffusion": {"inner_steps": 2},
     "PixelCNN": {"width": 8, "layers": 2},
 }  # fmt: skip
 
