@@ -4,7 +4,8 @@
 # and
 #   make check        the quick checks, a few minutes
 #   make test-oldest  unit and contract tests with the oldest versions that pyproject.toml admits
-#   make soak         grade 500 submissions and 200 more under load: an hour or less
+#   make soak         grade 500 submissions and 200 more under load, draw the labs' inputs five times as often, and run
+#                     a point of every study again: two hours or less
 #   make constraints  write what .venv holds now into constraints.txt
 #   make clean        remove what these commands made; data/ and work in labs/ stay
 # `make PYTHON=/path/to/python3.12 ...` names the Python to build with.
@@ -54,7 +55,7 @@ test: .venv/.ready
 	$(py) -m ruff check .
 	$(side_by_side) tests --ignore tests/browser
 	$(pytest) tests/browser
-	$(if $(wildcard notebooks/*.ipynb),LECTURELIB_PROFILE=cpu $(calm) $(pytest) --nbval-lax notebooks)
+	$(if $(wildcard notebooks/*.ipynb),LECTURELIB_PROFILE=cpu $(calm) $(side_by_side) --nbval-lax notebooks)
 
 test-oldest: .venv-oldest/.ready
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile $(wildcard tests/unit tests/contract) \
@@ -62,6 +63,7 @@ test-oldest: .venv-oldest/.ready
 
 soak: .venv/.ready
 	OMP_NUM_THREADS=1 LECTURELIB_SOAK=500 LECTURELIB_HONEST=200 $(pytest) tests/hostile/test_soak.py tests/hostile/test_honest.py
+	LECTURELIB_SOAK=500 $(side_by_side) -m "slow or soak" tests/labs tests/unit
 
 constraints: .venv/.ready
 	$(py) tools/constraints.py > constraints.new && mv constraints.new constraints.txt && touch .venv/.ready

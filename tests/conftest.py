@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import os
 import signal
 import sys
 
@@ -7,6 +8,14 @@ import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job, and so its children, ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is marked `soak` runs where LECTURELIB_SOAK is set, as in `make soak`."""
+    soak = [item for item in items if item.get_closest_marker("soak")]
+    if soak and not os.environ.get("LECTURELIB_SOAK"):
+        config.hook.pytest_deselected(items=soak)
+        items[:] = [item for item in items if item not in soak]
 
 
 @pytest.fixture(autouse=True)

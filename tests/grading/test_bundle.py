@@ -44,7 +44,10 @@ days = 3
 [limits]
 calls = 999
 """
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+pytestmark = [
+    pytest.mark.slow,  # each a second, many of them
+    pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed"),
+]
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -482,7 +485,6 @@ def student(folder: Path, *command: str, **more: str) -> subprocess.CompletedPro
     return subprocess.run([sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 def test_the_lab_says_what_is_still_to_write(unpacked):
     where = student(unpacked, "-c", "import lecturelib.cli, lecturelib.models.autoencoder as a; print(a.__file__)")
     assert Path(where.stdout.strip()) == unpacked / "lecturelib/models/autoencoder.py"
@@ -504,7 +506,6 @@ def test_the_two_commands_are_known(unpacked):
         assert "tools/environment.py .venv" in done.stdout
 
 
-@pytest.mark.slow
 def test_its_own_tests_that_read_the_course_pass(unpacked):
     """Those that look for files of the course; the others do not care where they stand."""
     tests = [path for path in (unpacked / "tests").glob("*/test_*.py") if path.parent.name != "browser"]

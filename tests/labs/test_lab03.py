@@ -118,6 +118,7 @@ def test_the_list_of_causes_is_that_of_the_check():
     assert set(S["diagnosis"]().values()) <= listed
 
 
+@pytest.mark.slow
 def test_what_training_is_allowed_to_lose_lies_between_right_and_wrong():
     right = measured(LAB, "training", {}, range(2))
     assert right.keys() == SPREAD.keys()

@@ -136,6 +136,7 @@ def test_the_list_of_causes_is_that_of_the_check():
     assert set(S["diagnosis"]().values()) <= listed
 
 
+@pytest.mark.slow
 def test_what_training_is_allowed_to_lose_lies_between_right_and_wrong():
     uniform = {"resampled_batch": lab04_rare.by(torch.ones_like)}  # with right weights that are not used
     right, wrong = (measured(LAB, "training", answer, range(2)) for answer in ({}, uniform))

@@ -126,7 +126,7 @@ def test_all_four_end_badly(failed):
         assert share < 0.3, name
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_they_end_badly_from_other_seeds_too(space):
     for name, program in space["PROGRAMS"].items():
         for number in range(1, 5):

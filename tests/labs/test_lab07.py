@@ -166,7 +166,7 @@ def test_none_is_repaired_by_its_other_settings(space, letter):
     assert not works(space, space["play"](space["PROGRAMS"][letter] | others, 0))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_they_end_as_badly_from_other_seeds(space):
     for number in range(1, 5):
         assert works(space, space["play"](space["SETTINGS"], number)), number

@@ -228,7 +228,7 @@ def test_none_is_repaired_by_its_other_settings(space, letter):
     assert complaints(judged(space, space["PROGRAMS"][letter] | others, 0)) == {letter}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_they_end_as_badly_from_other_seeds(space):
     for number in range(2, 5):
         assert not complaints(judged(space, space["FLOW"], number)), number

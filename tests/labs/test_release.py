@@ -163,6 +163,7 @@ def test_an_unknown_lab_is_named_with_those_that_exist(course):
         validate("lab99", course)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LABS)
 def test_in_the_untouched_lab_only_the_checks_fail_each_with_one_line(name, generated, monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")

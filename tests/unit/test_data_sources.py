@@ -49,6 +49,7 @@ def test_a_scale_that_leaves_nothing_of_the_photographs():
         load("photos", patch=1, scale=1e-4)
 
 
+@pytest.mark.slow
 def test_catalogue_names_what_load_accepts():
     entries = {entry.name: entry for entry in datasets()}
     for name, entry in entries.items():

@@ -131,6 +131,7 @@ def test_and_reads_large_and_slightly_spoilt_faces():
     assert min(model.scores(noisy).values()) > 0.75
 
 
+@pytest.mark.slow
 def test_the_experiment_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
     made = type(experiment("face_factors"))(n=256, batch_size=32)

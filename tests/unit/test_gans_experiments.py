@@ -233,6 +233,7 @@ def test_the_first_digits_of_each_class():
     assert torch.equal(one_hot(few.y).argmax(1), few.y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "kinds", "digits"), [
     ({}, ["ConvClassifier"], 50), ({"augmented": True}, ["Augmented"], 50), ({"more": 3}, ["ConvClassifier"], 150),
     ({"generated": True}, ["GAN", "Enlarged"], 50), ({"augmented": True, "generated": True}, ["GAN", "Enlarged"], 50),

@@ -2,6 +2,7 @@
 
 from itertools import islice, repeat
 
+import pytest
 import torch
 from scripts_of_benchmarks import script
 from torch import nn
@@ -51,6 +52,7 @@ def test_style_peer_judges_alike():
         torch.testing.assert_close(theirs(x), mine(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_both_peers_learn():
     with script("style_peers") as peers:
         lecturelib.seed(0)

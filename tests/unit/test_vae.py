@@ -215,6 +215,7 @@ def test_an_importance_weighted_loss_of_one_draw_is_the_plain_bound():
         vae.iwae(x, 0)
 
 
+@pytest.mark.slow
 def test_resampled_draws_have_the_gradient_of_all_on_average():
     vae, x = dense_vae((1, 4, 4), 3, (16,)), torch.rand(8, 1, 4, 4).round()
     parameters = list(vae.parameters())
