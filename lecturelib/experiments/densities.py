@@ -33,8 +33,12 @@ class Gaussians(Model):
         self.learnt = weights.numel() + means.numel() + len(means) * means[0].numel() * (means[0].numel() + 1) // 2
 
     def sample(self, n: int, *_: Tensor) -> Tensor:
-        """n flat pictures."""
-        return self.mixture.sample((n,))
+        """n flat pictures; component by component, for `MixtureSameFamily` draws each picture from all of them."""
+        parts, each = self.mixture.mixture_distribution, self.mixture.component_distribution
+        component, x = parts.sample((n,)), torch.randn(n, each.loc.shape[1])
+        for k, (mean, below) in enumerate(zip(each.loc, each.scale_tril, strict=True)):
+            x[component == k] = mean + x[component == k] @ below.T
+        return x
 
 
 @dataclass(frozen=True)
