@@ -37,10 +37,10 @@ from lecturelib.runtime import choose
 class ByVAE(Contender):
     """A convolutional VAE whose likelihood is a discretised logistic one."""
 
-    steps: int = 2000
+    steps: int = 6000
     batch_size: int = 128
     lr: float = 2e-3
-    latent: int = 32
+    latent: int = 16
     k: int = 100  # draws of the importance-weighted bound
 
     def model(self) -> VAE:
@@ -55,7 +55,7 @@ class ByVAE(Contender):
 class ByWAE(Contender):
     """A convolutional Wasserstein autoencoder."""
 
-    steps: int = 2000
+    steps: int = 6000
     batch_size: int = 128
     lr: float = 2e-3
     latent: int = 16
@@ -69,9 +69,9 @@ class ByWAE(Contender):
 class ByGAN(Contender):
     """A DCGAN with R1 and averaged weights."""
 
-    steps: int = 2000
+    steps: int = 6000
     lr: float = 2e-3
-    ema: float | None = 0.995
+    ema: float | None = 0.998
 
     def model(self) -> GAN:
         options = {name: LONG[name] for name in ("discriminator_norm", "r1")}
@@ -85,7 +85,7 @@ class ByGAN(Contender):
 class ByStyle(ByGAN):
     """A StyleGAN of full size from the start, of pictures of 32 x 32 that are the digits with a border."""
 
-    steps: int = 1200
+    steps: int = 4000
     batch_size: int = 16
     lr: float = 3e-3
     channels: tuple[int, ...] = (64, 64, 32, 16)
@@ -119,12 +119,12 @@ def halved_twice(written: int, read: int) -> tuple[nn.Module, nn.Module]:
 class InCode(Contender):
     """An autoencoder, and a model of its codes of 7 x 7, trained one after the other."""
 
-    steps: int = 1000  # of the autoencoder
+    steps: int = 3000  # of the autoencoder
     batch_size: int = 128
     lr: float = 2e-3
-    inner_steps: int = 1000
+    inner_steps: int = 4000
     inner_lr: float = 2e-3
-    inner_ema: float = 0.995
+    inner_ema: float = 0.998
 
     def inner(self, written: Data) -> Model:
         """The model of codes, before it is trained on them."""
@@ -146,7 +146,6 @@ class ByCodes(InCode):
 
     entries: int = 128
     width: int = 16
-    inner_steps: int = 1200
 
     def model(self) -> VQVAE:
         quantiser = Quantiser(self.entries, self.width)
@@ -160,9 +159,9 @@ class ByCodes(InCode):
 class ByDiffusion(Contender):
     """A diffusion whose network is a transformer over large patches."""
 
-    steps: int = 1400
+    steps: int = 5000
     lr: float = 1.5e-3
-    ema: float | None = 0.995
+    ema: float | None = 0.998
     walk: int = 16
 
     def network(self) -> DenoisingTransformer:
@@ -193,9 +192,10 @@ class ByFlowMatching(ByDiffusion):
 class ByLatentDiffusion(InCode):
     """A VAE whose code is a small picture, and diffusion in it."""
 
-    steps: int = 800
+    steps: int = 2000
     channels: int = 4
     beta: float = 0.1
+    inner_steps: int = 3000
     inner_lr: float = 1.5e-3
     walk: int = 16
 

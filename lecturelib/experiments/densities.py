@@ -46,7 +46,7 @@ class ByMixture(Contender):
     """A mixture of Gaussians with full covariances, by expectation maximisation."""
 
     components: int = 10
-    rounds: int = 6
+    rounds: int = 10
     least: float = 1e-4  # added to each variance
 
     def trained(self, data: Data) -> Generator[Stage, History, Gaussians]:
@@ -81,7 +81,7 @@ class ByMixture(Contender):
 class ByRBM(Contender):
     """A restricted Boltzmann machine, by persistent contrastive divergence."""
 
-    steps: int = 8000
+    steps: int = 24_000
     batch_size: int = 100
     lr: float = 0.02
     hidden: int = 500
@@ -102,7 +102,7 @@ class ByRBM(Contender):
 class ByDBN(ByRBM):
     """A deep belief network of three layers, each trained on what the one below makes."""
 
-    steps: int = 4000  # of each
+    steps: int = 12_000  # of each
     sizes: tuple[int, ...] = (500, 500, 1000)
 
     def trained(self, data: Data) -> Generator[Stage, History, DBN]:
@@ -115,12 +115,12 @@ class ByDBN(ByRBM):
 class ByPixels(Contender):
     """A gated PixelCNN."""
 
-    steps: int = 1000
+    steps: int = 3000
     batch_size: int = 16
     lr: float = 3e-3
-    width: int = 24
-    layers: int = 5
-    ema: float | None = 0.995
+    width: int = 32
+    layers: int = 6
+    ema: float | None = 0.998
 
     def data(self) -> Data:
         return Data(whole(self.digits(self.n)))
@@ -139,7 +139,7 @@ class ByPixels(Contender):
 class ByFlow(Contender):
     """A multi-scale flow of affine couplings."""
 
-    steps: int = 1200
+    steps: int = 4000
     lr: float = 1e-3
     width: int = 48
     couplings: int = 6  # a level

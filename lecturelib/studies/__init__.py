@@ -17,6 +17,8 @@ from lecturelib.experiments import (
     Sketches,
     UntrainedCode,
 )
+from lecturelib.experiments.compared import TIMES
+from lecturelib.experiments.contenders import CONTENDERS
 from lecturelib.record import named
 from lecturelib.studies.games import GAMES
 from lecturelib.studies.running import Study, cheapest, read, samples, table
@@ -100,10 +102,19 @@ _PRETRAINING_DEPTH = Study(
     seeds=(10, 11, 12, 13, 14),  # pictures that no setting was chosen on
 )
 
+_COMPARED = Study(
+    "compared",
+    "every kind of generative model of the course on the same drawn digits, 28 x 28 pixels of 16 grey values without "
+    "classes: how near its digits are to test digits, bits a pixel, and what training and sampling cost",
+    CONTENDERS,
+    seeds=(10,),
+    times=TIMES,
+)
+
 STUDIES: dict[str, Study] = {
     one.name: one
     for one in (
-        _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, *GAMES,
+        _CLUSTERING, _FEW_LABELS, _DISENTANGLEMENT, _DEBIASING, _SKETCH_RNN, _PRETRAINING_DEPTH, *GAMES, _COMPARED,
     )
 }  # fmt: skip
 
