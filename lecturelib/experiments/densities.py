@@ -19,7 +19,7 @@ from lecturelib.models.dbn import DBN
 from lecturelib.models.flow import PictureFlow, picture_flow
 from lecturelib.models.rbm import RBM
 from lecturelib.resume import History
-from lecturelib.runtime import choose
+from lecturelib.runtime import choose, device
 
 
 class Gaussians(Model):
@@ -39,6 +39,11 @@ class Gaussians(Model):
         for k, (mean, below) in enumerate(zip(each.loc, each.scale_tril, strict=True)):
             x[component == k] = mean + x[component == k] @ below.T
         return x
+
+
+def whole_again(x: Tensor, values: int) -> Tensor:
+    """Of grey values whose steps were filled, in [0, 1], those that they were made of; what lies outside is cut off."""
+    return (x * values).floor().clamp(0, values - 1) / (values - 1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class ByMixture(Contender):
         return ((self.values - 1) * x + torch.rand_like(x)) / self.values
 
     def draw(self, model: Gaussians, n: int) -> Tensor:
-        return model.sample(n).view(n, *SHAPE)
+        """Without the noise between the grey values, as they were before it was added."""
+        return whole_again(model.sample(n), self.values).view(n, *SHAPE).to(device())
 
     def bits(self, model: Gaussians, x: Tensor) -> Tensor:
         nats = -model.mixture.log_prob(self.filled(x).cpu()) + math.prod(SHAPE) * math.log(self.values)

@@ -58,6 +58,13 @@ def test_a_mixture_says_what_scikit_learn_says_and_draws_what_it_fits():
     torch.testing.assert_close(model.mixture.log_prob(filled), said, rtol=1e-3, atol=0.1)
     drawn = model.sample(4000)
     torch.testing.assert_close(drawn.mean(0), filled.mean(0), rtol=0, atol=0.05)
+    means = torch.as_tensor(fitted.means_ - fitted.weights_ @ fitted.means_)
+    parts = torch.as_tensor(fitted.covariances_) + means[:, :, None] * means[:, None]
+    wanted = (torch.as_tensor(fitted.weights_)[:, None, None] * parts).sum(0).float()
+    off = (torch.cov(drawn.T) - wanted).square().mean().sqrt() / wanted.square().mean().sqrt()
+    assert off < 0.3
+    shown = one.draw(model, 50) * 15
+    assert torch.equal(shown, shown.round())
     flat = torch.full((4, 1, 28, 28), 8 / 15)
     torch.manual_seed(1)
     bits = one.bits(model, flat)
