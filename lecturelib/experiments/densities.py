@@ -16,7 +16,7 @@ from lecturelib.experiments.running import Stage, greedy
 from lecturelib.model import Model
 from lecturelib.models.autoregressive import PixelCNN
 from lecturelib.models.dbn import DBN
-from lecturelib.models.flow import PictureFlow, picture_flow
+from lecturelib.models.flow import PictureFlow, dequantise, picture_flow, quantise
 from lecturelib.models.rbm import RBM
 from lecturelib.resume import History
 from lecturelib.runtime import choose, device
@@ -41,11 +41,6 @@ class Gaussians(Model):
         return x
 
 
-def whole_again(x: Tensor, values: int) -> Tensor:
-    """Of grey values whose steps were filled, in [0, 1], those that they were made of; what lies outside is cut off."""
-    return (x * values).floor().clamp(0, values - 1) / (values - 1)
-
-
 @dataclass(frozen=True)
 class ByMixture(Contender):
     """A mixture of Gaussians with full covariances, by expectation maximisation."""
@@ -68,12 +63,11 @@ class ByMixture(Contender):
 
     def filled(self, x: Tensor) -> Tensor:
         """Flat pictures with the steps between the grey values filled by noise, in [0, 1]."""
-        x = x.flatten(1)
-        return ((self.values - 1) * x + torch.rand_like(x)) / self.values
+        return dequantise(x.flatten(1), self.values)
 
     def draw(self, model: Gaussians, n: int) -> Tensor:
         """Without the noise between the grey values, as they were before it was added."""
-        return whole_again(model.sample(n), self.values).view(n, *SHAPE).to(device())
+        return quantise(model.sample(n), self.values).view(n, *SHAPE).to(device())
 
     def bits(self, model: Gaussians, x: Tensor) -> Tensor:
         nats = -model.mixture.log_prob(self.filled(x).cpu()) + math.prod(SHAPE) * math.log(self.values)

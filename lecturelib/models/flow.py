@@ -97,7 +97,7 @@ class PictureFlow(Flow):
 
     def spread(self, x: Tensor) -> Tensor:
         """Grey values with noise, in (0, 1)."""
-        return ((x * (self.values - 1)).round() + torch.rand_like(x)) / self.values
+        return dequantise(x, self.values)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Spread x (n, c, h, w) in [0, 1] -> z (n, d), log |det dz/dx| (n,)."""
@@ -119,7 +119,17 @@ class PictureFlow(Flow):
     def sample(self, n: int, *condition: Tensor, temperature: float = 1.0) -> Tensor:
         """Pictures (n, c, h, w) of grey values in [0, 1]: the noise that spreads them is taken off again."""
         x = super().sample(n, temperature=temperature)
-        return (x * self.values).floor().clamp(0, self.values - 1) / (self.values - 1)
+        return quantise(x, self.values)
+
+
+def dequantise(x: Tensor, values: int) -> Tensor:
+    """Grey values in [0, 1], of so many steps, with noise that fills the steps: in (0, 1)."""
+    return ((x * (values - 1)).round() + torch.rand_like(x)) / values
+
+
+def quantise(x: Tensor, values: int) -> Tensor:
+    """The inverse: grey values in [0, 1] without the noise; what lies outside is cut off."""
+    return (x * values).floor().clamp(0, values - 1) / (values - 1)
 
 
 def dense_flow(size: int, layers: int = 8, hidden: Sequence[int] = (64, 64)) -> Flow:

@@ -105,7 +105,7 @@ _PRETRAINING_DEPTH = Study(
 _COMPARED = Study(
     "compared",
     "thirteen kinds of generative models on the same drawn digits, 28 x 28 pixels of 16 grey values without "
-    "classes: how near its digits are to test digits, bits a pixel, and what training and sampling cost",
+    "classes: how near their digits are to test digits, bits a pixel, and what training and sampling cost",
     CONTENDERS,
     seeds=(10,),
     times=TIMES,
