@@ -1,13 +1,17 @@
 """How fast do GANs train? Steps a second as ratios against a loop in the style of the usual tutorials, in one run.
 
     python benchmarks/gan.py [--steps 60] [--repeats 3] [--only digits]
+    python benchmarks/gan.py --quality [--seeds 3]  # digits from one turn a step and from two
     python benchmarks/gan.py --large  # DCGAN at 64 x 64, on the GPU where there is one: images a second
 
 The peer is what most tutorials write: pictures as Pillow images, turned into tensors one at a time by a Dataset, a
 DataLoader (without workers and with two: the faster counts), float32, labels of ones and zeros under
 BCEWithLogitsLoss, a pass for the real and one for the fake batch, then the same fakes for the generator, `.item()` of
-both losses in each step, `torch.optim.Adam` as it comes. Networks and batches of 64 are the same on both sides; `train`
-uses Adam's fused form, and makes other fakes for the generator's turn, which the peer saves. Both run on the CPU.
+both losses in each step, `torch.optim.Adam` as it comes. Networks and batches of 64 are the same on both sides;
+`train` uses Adam's fused form, and with two turns a step makes other fakes for the generator's turn, which the peer
+saves. Where the discriminator has no batch norm, as in the games whose generators come with the course, both players
+can move in one turn (`Simultaneous`). All run on the CPU. --quality trains digits in one turn and in two, and says what
+came of them.
 With --large `train` is compared with itself: float32, bfloat16, and compiled, at the widths of Radford et al. (2016).
 Run it alone and without OMP_WAIT_POLICY=passive, under which two threads wait for one another.
 """
@@ -26,8 +30,11 @@ from torchvision.transforms import ToTensor
 
 import lecturelib
 from lecturelib.data import Data
+from lecturelib.experiments import run
 from lecturelib.experiments.gans import DigitsGAN, FacesGAN, LargeFacesGAN
 from lecturelib.experiments.labels import ConditionalDigits
+from lecturelib.models.gan import GAN
+from lecturelib.models.simultaneous import Simultaneous
 
 BATCH = 64
 
@@ -83,10 +90,26 @@ def usual_steps(experiment: DigitsGAN, data: Data, workers: int) -> Iterator[tup
         yield (on_real + on_fake).item(), of_G.item()
 
 
-def our_steps(experiment: DigitsGAN, data: Data, precision: str | None, **options) -> Iterator:
+def our_steps(
+    experiment: DigitsGAN, data: Data, precision: str | None, *, together: bool = False, **options
+) -> Iterator:
     """`train` on tensors held in memory."""
     options = {"batch_size": BATCH, "lr": 1e-3, "precision": precision} | options
-    return lecturelib.train(experiment.model().to(data.device), data, 1_000_000, **options)
+    gan = experiment.model()
+    return lecturelib.train((one_turn(gan) if together else gan).to(data.device), data, 1_000_000, **options)
+
+
+def one_turn(gan: GAN) -> Simultaneous:
+    """The same players, moving together."""
+    return Simultaneous(gan.generator, gan.discriminator, gan.game, noise=gan.noise, conditional=gan.conditional,
+                        penalty=gan.penalty, lazy=gan.lazy, betas=gan.betas)  # fmt: skip
+
+
+class Together(DigitsGAN):
+    """The digits' GAN in one turn a step."""
+
+    def model(self) -> Simultaneous:
+        return one_turn(super().model())
 
 
 def a_second(steps: Iterator, n: int) -> float:
@@ -121,6 +144,16 @@ def large(steps: int, repeats: int, experiment: FacesGAN) -> dict[str, list[floa
     return found
 
 
+def quality(seeds: int) -> None:
+    """Readable digits and Fréchet distances after as many steps of one turn and of two."""
+    settings = {"steps": 1500, "discriminator_norm": False, "r1": 0.004, "lr": 2e-3, "ema": 0.99}
+    for name, kind in (("two turns", DigitsGAN), ("one turn", Together)):
+        found = [run(kind(**settings), seed=seed, progress=False).figures for seed in range(seeds)]
+        for figure in ("sure of", "Fréchet distance", "recall"):
+            values = [each[figure] for each in found]
+            print(f"  {name:10s} {figure:18s} {median(values):8.3f} ({min(values):.3f} to {max(values):.3f})")
+
+
 def main() -> None:
     """Measure all in turn, several times, and print medians, spreads and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -128,6 +161,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", help="a part of a game's name")
     parser.add_argument("--large", action="store_true", help="DCGAN at 64 x 64 in three ways")
+    parser.add_argument("--quality", action="store_true", help="digits of one turn a step and of two")
+    parser.add_argument("--seeds", type=int, default=3, help="of --quality")
     options = parser.parse_args()
     if options.large:
         lecturelib.seed(0)
@@ -138,11 +173,18 @@ def main() -> None:
                   f"{median(values) / median(found['float32']):5.2f} x")  # fmt: skip
         return
     os.environ["LECTURELIB_DEVICE"] = "cpu"
+    if options.quality:
+        quality(options.seeds)
+        return
     lecturelib.seed(0)
     sizes = {"generator_channels": (96, 48), "discriminator_channels": (64, 128)}
-    games = {"DCGAN, digits 28 x 28": DigitsGAN(**sizes),
-             "conditional DCGAN, digits 28 x 28": ConditionalDigits(**sizes),
-             "DCGAN, faces 32 x 32": FacesGAN(n=20_000)}  # fmt: skip
+    games = {}
+    for norm in (True, False):
+        critic = {"discriminator_norm": norm}
+        games |= {f"{name}, {'with' if norm else 'no'} batch norm in D": one for name, one in (
+            ("DCGAN, digits 28 x 28", DigitsGAN(**sizes, **critic)),
+            ("conditional DCGAN, digits 28 x 28", ConditionalDigits(**sizes, **critic)),
+            ("DCGAN, faces 32 x 32", FacesGAN(n=20_000, **critic)))}  # fmt: skip
     print(f"{options.steps} steps, median of {options.repeats} (lowest to highest); torch {torch.__version__}, "
           f"{torch.get_num_threads()} threads, {os.cpu_count()} cores")  # fmt: skip
     for game, experiment in games.items():
@@ -155,10 +197,13 @@ def main() -> None:
             "train, float32": lambda e=experiment, d=data: our_steps(e, d, None),
             "train, bfloat16": lambda e=experiment, d=data: our_steps(e, d, "bfloat16"),
         }
+        if not experiment.discriminator_norm:
+            for kind, precision in (("float32", None), ("bfloat16", "bfloat16")):
+                runs[f"one turn, {kind}"] = lambda e=experiment, d=data, p=precision: our_steps(e, d, p, together=True)
         found: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(options.repeats):  # in turn, so that a noisy minute hits all alike
-            for name, run in runs.items():
-                found[name].append(a_second(run(), options.steps))
+            for name, begin in runs.items():
+                found[name].append(a_second(begin(), options.steps))
         peer = max(median(values) for name, values in found.items() if name.startswith("tutorial"))
         print(game)
         for name, values in found.items():

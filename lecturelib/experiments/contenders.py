@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturelib.data import Data
+from lecturelib.experiments.bounds import Chain, codes_nats
 from lecturelib.experiments.compared import SHAPE, Contender, in_bits
 from lecturelib.experiments.densities import ByDBN, ByFlow, ByMixture, ByPixels, ByRBM
 from lecturelib.experiments.gans import LONG, DigitsGAN
@@ -31,6 +32,8 @@ from lecturelib.models.vqvae import VQVAE, Quantiser
 from lecturelib.models.wae import WAE
 from lecturelib.resume import History
 from lecturelib.runtime import choose
+
+CHOSEN = 500  # training digits by which the level and the width of a bound are chosen
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,9 @@ class ByCodes(InCode):
     def inner(self, written: Data) -> PixelCNN:
         return PixelCNN((7, 7), self.entries, 48, 5)
 
+    def bits(self, model: Latent, x: Tensor) -> Tensor:
+        return in_bits(codes_nats(model, x))
+
     def size(self, model: Latent) -> int:
         return super().size(model) + model.autoencoder.quantiser.book.numel()  # entries follow, without a gradient
 
@@ -177,6 +183,9 @@ class ByDiffusion(Contender):
     def draw(self, model: Model, n: int) -> Tensor:
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk), rule=second_order)
 
+    def bits(self, model: Diffusion, x: Tensor) -> Tensor:
+        return in_bits(Chain(model, self.values).fitted(self.digits(CHOSEN)).nats(x))
+
 
 @dataclass(frozen=True)
 class ByFlowMatching(ByDiffusion):
@@ -189,6 +198,9 @@ class ByFlowMatching(ByDiffusion):
 
     def draw(self, model: Model, n: int) -> Tensor:
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk))
+
+    def bits(self, model: FlowMatching, x: Tensor) -> Tensor:
+        return super().bits(model.as_diffusion().to(x.device), x)
 
 
 @dataclass(frozen=True)
@@ -214,6 +226,10 @@ class ByLatentDiffusion(InCode):
 
     def draw(self, model: Latent, n: int) -> Tensor:
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk), rule=second_order)
+
+    def bits(self, model: Latent, x: Tensor) -> Tensor:
+        chain = Chain(model.prior, self.values, model.encode, model.autoencoder.decoder)
+        return in_bits(chain.fitted(self.digits(CHOSEN)).nats(x))
 
 
 CONTENDERS: dict[str, Contender] = {

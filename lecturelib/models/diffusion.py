@@ -107,22 +107,31 @@ class Diffusion(Guided):
     def bits(self, x: Tensor, *condition: Tensor, values: int = 256) -> Tensor:
         """A bound on -log2 P(x) of each example, a dimension: (n,), for x on a grid of `values` values in [0, 1].
 
-        What the last level still tells of x, what the steps between the levels cost, one of them drawn for each
-        example, and what x costs at the first level, where each value is as probable as its noise says. Right on
-        average; the drawn step makes it vary. Kingma et al. (2021), arXiv 2107.00630, equations 11, 14 and appendix E.
+        What the levels cost, and what x costs at the first of them, where each value is as probable as its noise says.
+        Kingma et al. (2021), arXiv 2107.00630, equation 11 and appendix E.
         """
-        size, inner, count = x[0].numel(), self.inner(x), len(self.schedule)
-        last, ratio = self.schedule[-1], (self.schedule / (1 - self.schedule)).double()
-        prior = 0.5 * (last * inner.square() - last - (-last).log1p()).flatten(1).sum(1)
-        t = torch.randint(1, count, (len(x),), device=x.device)
-        a, noisy = self.share(t, x), self(inner, t, torch.randn_like(inner))
-        said = self.network(noisy, self.scaled(t), *condition).float()
-        wrong = (self._clean(said, noisy, a) - inner).square().flatten(1).sum(1)
-        steps = (count - 1) * 0.5 * (ratio[t - 1] - ratio[t]).float() * wrong
-        first = self.schedule[0]
-        seen = self(inner, torch.zeros_like(t), torch.randn_like(inner))
+        size, inner, first = x[0].numel(), self.inner(x), self.schedule[0]
+        seen = self(inner, torch.zeros(len(x), dtype=torch.long, device=x.device), torch.randn_like(inner))
         grid = self.inner(torch.linspace(0, 1, values, device=x.device))
         logits = -(seen[..., None] - first.sqrt() * grid).square() / (2 * (1 - first))
         own = (x * (values - 1)).round().long()[..., None]
         told = -logits.log_softmax(-1).gather(-1, own).flatten(1).sum(1)
-        return (prior + steps + told) / size / math.log(2)
+        return (self.cost(inner, *condition) + told) / size / math.log(2)
+
+    @torch.no_grad()
+    def cost(self, x: Tensor, *condition: Tensor, first: int = 0) -> Tensor:
+        """Nats that the level `first` and all above it cost of each clean x, in the network's units: (n,).
+
+        KL(q(x_first, x_(first + 1), ... | x) || p): what the last level still tells of x, and what the steps between
+        the levels cost, one of them drawn for each example. Right on average; the drawn step makes it vary. Kingma et
+        al. (2021), equation 14; the drawn steps are spread evenly over the examples, as in their appendix I.1.
+        """
+        last, ratio, n = self.schedule[-1], (self.schedule / (1 - self.schedule)).double(), len(x)
+        prior = 0.5 * (last * x.square() - last - (-last).log1p()).flatten(1).sum(1)
+        steps = len(self.schedule) - 1 - first
+        places = (torch.randperm(n, device=x.device) + torch.rand((), device=x.device)) / n
+        t = first + 1 + (places * steps).long().clamp(max=steps - 1)
+        noisy = self(x, t, torch.randn_like(x))
+        said = self.network(noisy, self.scaled(t), *condition).float()
+        wrong = (self._clean(said, noisy, self.share(t, x)) - x).square().flatten(1).sum(1)
+        return prior + steps * 0.5 * (ratio[t - 1] - ratio[t]).float() * wrong

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lecturelib.models.guided import Guided
-from lecturelib.models.noising import STEPS
+from lecturelib.models.diffusion import Diffusion
+from lecturelib.models.guided import Denoiser, Guided
+from lecturelib.models.noising import STEPS, Clean, cosine_schedule
 
 
 class FlowMatching(Guided):
@@ -48,3 +49,34 @@ class FlowMatching(Guided):
         for _, x in self.walk(self.noise(n, condition), *condition, steps=steps, guidance=guidance):
             last = x
         return self.outer(last)
+
+    def as_diffusion(self) -> Diffusion:
+        """The diffusion that the same network is: it sees the same x_s, only longer or shorter.
+
+        s = sqrt(a) / (sqrt(a) + sqrt(1 - a)) has the signal over the noise of x_t, and x_s = (s / sqrt(a)) x_t; the
+        direction then says the clean x = x_s + (1 - s) direction. It has what a diffusion has: other rules of sampling,
+        a score, a bound on the likelihood. Kingma, Gao (2023), "Understanding diffusion objectives as the ELBO with
+        simple data augmentation", arXiv 2303.00848.
+        """
+        schedule = cosine_schedule()
+        network = _Straight(self.network, schedule.float())
+        return Diffusion(network, self.shape, schedule=schedule, target=Clean(), centre=self.centre, spread=self.spread)
+
+
+class _Straight(Denoiser):
+    """Asked for the clean x in x_t: what a network of directions says of it."""
+
+    def __init__(self, network: Denoiser, schedule: Tensor):
+        super().__init__()
+        self.network, self.conditional = network, network.conditional
+        self.register_buffer("schedule", schedule)
+
+    def nothing(self, condition: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.network.nothing(condition)
+
+    def forward(self, x: Tensor, t: Tensor, *condition: Tensor) -> Tensor:
+        a = self.schedule[t.long()]
+        s = a.sqrt() / (a.sqrt() + (1 - a).sqrt())
+        each = (-1, *(x.ndim - 1) * (1,))
+        x = (s / a.sqrt()).view(each) * x
+        return x + (1 - s).view(each) * self.network(x, STEPS * (1 - s), *condition).float()

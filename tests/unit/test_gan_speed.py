@@ -29,6 +29,27 @@ def test_the_peer_learns(experiment, monkeypatch):
         assert gan.a_second(iter(range(100)), 10) > 0
 
 
+@pytest.mark.parametrize("kind", [DigitsGAN, ConditionalDigits])
+def test_one_turn_is_the_same_gan(kind, monkeypatch):
+    monkeypatch.setenv("LECTURELIB_DEVICE", "cpu")
+    experiment = kind(**SMALL, discriminator_norm=False, r1=0.01)
+    with script("gan") as gan:
+        (step,) = islice(gan.our_steps(experiment, experiment.data(), None, together=True), 1)
+        assert set(step.losses) == {"both.loss", "both.real", "both.fake", "penalty.loss"}
+        apart = experiment.model()
+        together = gan.one_turn(apart)
+    for name in ("noise", "conditional", "lazy", "betas", "penalty", "game"):
+        assert getattr(together, name) == getattr(apart, name)
+
+
+def test_quality_of_one_turn_and_two(monkeypatch, capsys):
+    monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
+    with script("gan") as gan:
+        gan.quality(1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[1].strip() for line in lines] == 3 * ["two turns"] + 3 * ["one turn"]
+
+
 def test_large_faces_in_three_ways(monkeypatch):
     monkeypatch.setenv("LECTURELIB_PROFILE", "smoke")
     small = LargeFacesGAN(n=40, batch_size=8, generator_channels=(16, 8, 8, 8), discriminator_channels=(8, 8, 8, 8))
