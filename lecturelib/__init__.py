@@ -15,6 +15,7 @@ _WHERE = {
     "datasets": "data",
     "device": "runtime",
     "fit": "training",
+    "glossary": "terms",
     "load": "data",
     "pretrained": "shipping",
     "profile": "runtime",

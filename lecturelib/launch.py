@@ -11,7 +11,11 @@ from pathlib import Path
 # Waiting OpenMP threads that spin make whatever runs beside them many times slower. OpenBLAS (NumPy, SciPy,
 # scikit-learn) keeps threads of its own beside torch's, and cannot be told not to spin.
 QUIET_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
-SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # a link to a page of the course shows the page, not how it is written
+    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
+}
 
 
 def course_root() -> Path:
@@ -46,7 +50,7 @@ def kernel_environment(prefix: str | Path = sys.prefix) -> dict[str, str]:
 
 
 def prepare(prefix: str | Path = sys.prefix) -> None:
-    """Set up the Jupyter under `prefix`: kernels whose waiting threads do not spin, and no prompt for news.
+    """Set up the Jupyter under `prefix`: kernels whose waiting threads do not spin, no prompt for news, pages shown.
 
     Done after installing and before every start, since an update of ipykernel writes its kernel.json anew.
     """

@@ -25,6 +25,7 @@ ALLOWED = re.compile(
     r"|course\.toml|nbgrader_config\.py"
     r"|notebooks/\d\d_[\w-]+\.ipynb"
     r"|lecturelib/(\w+/)*\w+\.py|lecturelib/(\w+/)*templates/[\w.-]+|lecturelib/(weights|studies)/[\w.-]+"
+    r"|lecturelib/terms/terms\.toml|docs/glossary/\w+\.md"
     r"|data/(README\.md|manifest\.toml)|tools/\w+\.py"
     r"|tests/((unit|contract|notebooks|browser)/)?\w+\.py"
 )

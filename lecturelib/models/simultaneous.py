@@ -12,7 +12,7 @@ Lempitsky 2015, arXiv 1409.7495).
 import torch
 from torch import Tensor, nn
 
-from lecturelib.games import Minimax, NonSaturating, Wasserstein
+from lecturelib.games import Game, Minimax, NonSaturating, Wasserstein
 from lecturelib.model import Turn
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import MinibatchDeviation
@@ -23,13 +23,16 @@ MIXING = (nn.BatchNorm1d, nn.BatchNorm2d, MinibatchDeviation)  # through these a
 class Simultaneous(GAN):
     """One turn a step, in which the discriminator and the generator both move; options are those of `GAN`.
 
-    A step takes about three quarters of the time of two turns. ValueError where the trick does not hold: a game in
-    which a fake may leave the discriminator without a slope, a discriminator whose scores depend on one another (batch
-    norm, the deviation over the batch), or more steps of the critic than of the generator.
+    A step takes three quarters to four fifths of the time of two turns. Momentum makes players that move together
+    circle one another (Gidel et al. 2019, "Negative momentum for improved game dynamics", arXiv 1807.04740), so Adam
+    has none here, unless `betas` say so: digits are then as good after as many steps (`benchmarks/gan.py --quality`).
+    ValueError where the trick does not hold: a game in which a fake may leave the discriminator without a slope, a
+    discriminator whose scores depend on one another (batch norm, the deviation over the batch), or more steps of the
+    critic than of the generator.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *game, **options):
-        super().__init__(generator, discriminator, *game, **options)
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, game: Game | None = None, **options):
+        super().__init__(generator, discriminator, game, **{"betas": (0.0, 0.999)} | options)
         if not isinstance(self.game, Minimax | NonSaturating | Wasserstein):
             raise ValueError(f"{type(self.game).__name__}: where its discriminator has no slope, one pass back cannot "
                              "serve both players; take Minimax, NonSaturating, Wasserstein, or GAN")  # fmt: skip

@@ -130,6 +130,7 @@ def test_it_holds_what_students_need(packed):
         "lecturelib/grading/templates/feedback.html", "tests/unit/test_house.py", "tests/contract/test_models.py",
         "tests/notebooks/test_readme.py", "tests/browser/conftest.py", "tests/browser/test_lectures.py",
     }  # fmt: skip
+    needed.add("lecturelib/terms/terms.toml")
     assert needed | lectures | library <= set(packed.files)
     assert len([name for name in packed.files if name.startswith("tests/unit/")]) >= 15
 
@@ -144,6 +145,7 @@ def test_it_holds_nothing_else(packed, original):
     assert tops == {"notebooks", "labs", "lecturelib", "data", "tools", "docs", "tests"}
     assert {name for name in packed.files if name.startswith("data/")} == {"data/README.md", "data/manifest.toml"}
     docs = {f"docs/{name}.{end}" for name in ("faces", "front_page", "scenes") for end in ("png", "py")}
+    docs |= {f"docs/glossary/{name}.md" for name in ("README", "vi", "pl", "nl")}
     assert {name for name in packed.files if name.startswith("docs/")} == docs
     rooms = {name.split("/")[1] for name in packed.files if name.startswith("tests/")}
     assert rooms == {"conftest.py", "unit", "contract", "notebooks", "browser"}

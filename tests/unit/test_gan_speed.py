@@ -38,7 +38,7 @@ def test_one_turn_is_the_same_gan(kind, monkeypatch):
         assert set(step.losses) == {"both.loss", "both.real", "both.fake", "penalty.loss"}
         apart = experiment.model()
         together = gan.one_turn(apart)
-    for name in ("noise", "conditional", "lazy", "betas", "penalty", "game"):
+    for name in ("noise", "conditional", "lazy", "penalty", "game"):
         assert getattr(together, name) == getattr(apart, name)
 
 

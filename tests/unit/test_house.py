@@ -19,7 +19,7 @@ FLOORS = [
     {"runtime", "data.tensors", "data.files"},
     {"model", "claims", "checkpoint", "layers", "data"},
     {"resume", "training", "games", "metrics", "activation", "gabor", "disentanglement", "fidelity", "record"},
-    {"models", "partition", "show", "experiments", "studies", "shipping"},
+    {"models", "partition", "show", "experiments", "studies", "shipping", "terms"},
     {"grading", "stamp", "several", "notebooks", "export", "launch", "doctor"},
     {"cli_grading", "cli_experiments"},
     {"cli"},

@@ -64,7 +64,8 @@ def test_rates_of_a_lazy_penalty_are_corrected_and_it_moves_the_critic_only():
     assert both.optimizer is penalty.optimizer
     critic, maker = both.optimizer.param_groups
     assert (critic["lr"], maker["lr"]) == (pytest.approx(0.8e-3), 1e-3)
-    assert critic["betas"] == pytest.approx((0.5**0.8, 0.999**0.8))
+    assert critic["betas"] == pytest.approx((0.0, 0.999**0.8))
+    assert digits(Simultaneous, betas=(0.5, 0.9)).turns(1.0)[0].optimizer.param_groups[1]["betas"] == (0.5, 0.9)
     before = [p.clone() for p in gan.generator.parameters()]
     penalty.optimizer.zero_grad(set_to_none=True)
     gan.penalty_loss(torch.rand(20, 1, 8, 8))["loss"].backward(inputs=penalty.parameters)
