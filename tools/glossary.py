@@ -38,6 +38,8 @@ def pages() -> dict[Path, str]:
              '`from lecturelib import glossary; glossary("posterior", lang="pl")` shows one.', ""]  # fmt: skip
     for term in terms():
         words = " · ".join(f"{lang}: *{term.said(lang)}*" for lang in others)
+        # JupyterLab's own anchors keep capitals and apostrophes
+        lines += [] if term.anchor == term.en.replace(" ", "-") else [f'<a id="{term.anchor}"></a>', ""]
         lines += [f"### {term.en}", "", f"{term.definition} {lecture(term)}  ", words, ""]
     found = {folder / "README.md": "\n".join(lines)}
     for lang in others:

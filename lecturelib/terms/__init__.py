@@ -32,8 +32,8 @@ class Term:
 
     @property
     def anchor(self) -> str:
-        """Its place on a page, as the headings of Markdown get it."""
-        kept = "".join(c for c in self.en.lower() if c.isalnum() or c in " -_")
+        """Its place on a page: as the headings of Markdown get it, and without marks on its letters."""
+        kept = "".join(c for c in folded(self.en) if c.isalnum() or c in " -_")
         return kept.replace(" ", "-")
 
     def said(self, lang: str) -> str:

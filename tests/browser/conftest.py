@@ -102,8 +102,9 @@ def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     root = home / "the course"
     shutil.copytree(notebooks.FOLDER, root / "notebooks")
-    if (labs := launch.course_root() / "labs").is_dir():
-        shutil.copytree(labs, root / "labs")
+    for folder in ("labs", "docs"):
+        if (launch.course_root() / folder).is_dir():
+            shutil.copytree(launch.course_root() / folder, root / folder)
     launch.prepare()
     with served(root, home, "--LabApp.expose_app_in_browser=True", LECTURELIB_PROFILE="smoke") as address:
         yield address
