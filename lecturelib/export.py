@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from lecturelib.checkpoint import write_atomically
 from lecturelib.notebooks import find, read
 from lecturelib.stamp import PICTURES, clean
+from lecturelib.terms import PAGE
 
 # JupyterLab's template without what it would fetch: require.js, MathJax, Mermaid.
 TEMPLATE = """{% extends "lab/index.html.j2" %}
@@ -41,6 +42,12 @@ class _Renderer(IPythonRenderer):
 
     def latex_environment(self, name: str, body: str) -> str:
         return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A word of the glossary, whose page is not at hand, says what it means."""
+        if url.startswith(PAGE):
+            return f'<abbr title="{html.escape(html.unescape(title or ""))}">{text}</abbr>'
+        return super().link(text, url, title)
 
 
 def _without_bars(row: str) -> str:

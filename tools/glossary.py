@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lecturelib.terms import LANGUAGES, Term, folded, in_table, terms
+from lecturelib.terms import LANGUAGES, LINK, PAGE, Term, folded, in_table, terms
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = "../docs/glossary/README.md"
-LINK = re.compile(r"\[([^\[\]]+)\]\(" + re.escape(PAGE) + r'#([^ )]+)(?: "[^"]*")?\)')
 # where no link goes: mathematics, code, links, pictures, addresses, tags
 CLOSED = re.compile(
     r"\$\$.*?\$\$|\$[^$\n]+\$|```.*?```|`[^`\n]+`"

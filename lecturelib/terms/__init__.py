@@ -6,6 +6,7 @@
 They are kept in terms.toml beside this file; `python tools/glossary.py` writes docs/glossary and the notebooks' links.
 """
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from lecturelib.record import named
 
+PAGE = "../docs/glossary/README.md"  # from a notebook
+LINK = re.compile(r"\[([^\[\]]+)\]\(" + re.escape(PAGE) + r'#([^ )]+)(?: "([^"]*)")?\)')  # word, anchor, definition
 LANGUAGES = {"en": "English", "vi": "Tiếng Việt", "pl": "polski", "nl": "Nederlands"}
 
 

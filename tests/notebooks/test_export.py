@@ -7,8 +7,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from lecturelib import glossary
 from lecturelib.export import export, mathml, page
 from lecturelib.stamp import VIEW
+from lecturelib.terms import PAGE, in_table
 
 
 class Tags(HTMLParser):
@@ -57,6 +59,15 @@ def test_a_norm_in_a_table_ends_no_cell():
     tags = Tags(page(new_notebook(cells=[new_markdown_cell(table)]), "90_small"))
     assert len(tags.of("td")) == 2
     assert len(tags.of("math")) == 2
+
+
+def test_a_term_says_what_it_means_and_leads_nowhere():
+    (term,) = glossary("posterior").terms
+    link = f'[**posterior**]({PAGE}#{term.anchor} "{in_table(term.definition)}")'
+    html = page(new_notebook(cells=[new_markdown_cell(f"the {link} of $z$\n\n| a |\n|---|\n| {link} |")]), "90_small")
+    assert [a["title"] for a in Tags(html).of("abbr")] == 2 * [term.definition]
+    assert html.count("<strong>posterior</strong></abbr>") == 2
+    assert "glossary" not in html
 
 
 def test_a_picture_keeps_its_alt_text(html):

@@ -95,7 +95,7 @@ def test_links_are_those_of_the_file(tool):
     for path, text in texts.items():
         assert path.read_text(encoding="utf-8") == text, f"run `python tools/glossary.py`: {path} differs"
         sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
-        linked.update(anchor for source in sources for _, anchor in tool.LINK.findall(source))
+        linked.update(anchor for source in sources for _, anchor, _ in tool.LINK.findall(source))
     assert linked == Counter(term.anchor for term in terms())  # each once
 
 
