@@ -100,9 +100,9 @@ def our_steps(
 
 
 def one_turn(gan: GAN) -> Simultaneous:
-    """The same players, moving together."""
+    """The same players, moving together, with the same optimizer."""
     return Simultaneous(gan.generator, gan.discriminator, gan.game, noise=gan.noise, conditional=gan.conditional,
-                        penalty=gan.penalty, lazy=gan.lazy)  # fmt: skip
+                        penalty=gan.penalty, lazy=gan.lazy, betas=gan.betas)  # fmt: skip
 
 
 class Together(DigitsGAN):
@@ -148,7 +148,7 @@ def quality(seeds: int) -> None:
     """Readable digits and Fréchet distances after as many steps of one turn and of two."""
     settings = {"steps": 1500, "discriminator_norm": False, "r1": 0.004, "lr": 2e-3, "ema": 0.99}
     ways = {"two turns": DigitsGAN(**settings), "two turns, no momentum": DigitsGAN(**settings, beta1=0.0),
-            "one turn, no momentum": Together(**settings)}  # fmt: skip
+            "one turn": Together(**settings), "one turn, no momentum": Together(**settings, beta1=0.0)}  # fmt: skip
     for name, experiment in ways.items():
         found = [run(experiment, seed=seed, progress=False).figures for seed in range(seeds)]
         for figure in ("sure of", "Fréchet distance", "recall"):

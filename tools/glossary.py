@@ -30,10 +30,13 @@ def pages() -> dict[Path, str]:
     folder = ROOT / "docs" / "glossary"
     others = [lang for lang in LANGUAGES if lang != "en"]
     links = " · ".join(f"[{LANGUAGES[lang]}]({lang}.md)" for lang in others)
+    first = {folded(term.en)[0].upper(): term for term in reversed(terms())}
+    letters = [f"[{letter}](#{first[letter].anchor})" for letter in sorted(first)]
     lines = ["# The words of the course", "",
              f"{len(terms())} terms in English, with what they are called in Vietnamese, Polish and Dutch, and the "
-             f"lecture in which each appears first. Sorted by the words of another language: {links}. In a notebook "
-             '`from lecturelib import glossary; glossary("posterior", lang="pl")` shows one.', ""]  # fmt: skip
+             f"lecture that uses each first in this sense. Sorted by the words of another language: {links}. In a "
+             'notebook `from lecturelib import glossary; glossary("posterior", lang="pl")` shows one.', "",
+             " · ".join(letters), ""]  # fmt: skip
     for term in terms():
         words = " · ".join(f"{lang}: *{term.said(lang)}*" for lang in others)
         # JupyterLab's own anchors keep capitals and apostrophes

@@ -46,7 +46,7 @@ class Chain:
     def fitted(self, x: Tensor, draws: int = 4) -> "Chain":
         """The same with the `first` and the `width` that are best for pictures (n, ...): not those it is judged by."""
         found = {}
-        for first in LEVELS:
+        for first in (level for level in LEVELS if level < len(self.diffusion.schedule) - 1):
             one = replace(self, first=first)
             chain = sum(one._chain(x).mean() for _ in range(draws)) / draws
             read = one._read(x)

@@ -200,7 +200,7 @@ class ByFlowMatching(ByDiffusion):
         return model.sample(n, steps=choose(smoke=2, cpu=self.walk))
 
     def bits(self, model: FlowMatching, x: Tensor) -> Tensor:
-        return super().bits(model.as_diffusion().to(x.device), x)
+        return super().bits(model.as_diffusion(), x)
 
 
 @dataclass(frozen=True)

@@ -108,11 +108,12 @@ class Diffusion(Guided):
         """A bound on -log2 P(x) of each example, a dimension: (n,), for x on a grid of `values` values in [0, 1].
 
         What the levels cost, and what x costs at the first of them, where each value is as probable as its noise says.
-        Kingma et al. (2021), arXiv 2107.00630, equation 11 and appendix E.
+        Kingma et al. (2021), arXiv 2107.00630, equations 8 and 11.
         """
         size, inner, first = x[0].numel(), self.inner(x), self.schedule[0]
         seen = self(inner, torch.zeros(len(x), dtype=torch.long, device=x.device), torch.randn_like(inner))
-        grid = self.inner(torch.linspace(0, 1, values, device=x.device))
+        grid = torch.linspace(0, 1, values, device=x.device).view(-1, *x[0].ndim * (1,))
+        grid = self.inner(grid.expand(-1, *x.shape[1:])).movedim(0, -1)  # centre and spread may differ between channels
         logits = -(seen[..., None] - first.sqrt() * grid).square() / (2 * (1 - first))
         own = (x * (values - 1)).round().long()[..., None]
         told = -logits.log_softmax(-1).gather(-1, own).flatten(1).sum(1)
@@ -124,9 +125,13 @@ class Diffusion(Guided):
 
         KL(q(x_first, x_(first + 1), ... | x) || p): what the last level still tells of x, and what the steps between
         the levels cost, one of them drawn for each example. Right on average; the drawn step makes it vary. Kingma et
-        al. (2021), equation 14; the drawn steps are spread evenly over the examples, as in their appendix I.1.
+        al. (2021), equation 13; the drawn steps are spread evenly over the examples, as in their appendix I.1.
+        ValueError for a level that there is not, or none above it.
         """
-        last, ratio, n = self.schedule[-1], (self.schedule / (1 - self.schedule)).double(), len(x)
+        if not 0 <= first < len(self.schedule) - 1:
+            raise ValueError(f"first is {first}; the levels are numbered from 0, and below {len(self.schedule) - 1} "
+                             "there is one above")  # fmt: skip
+        last, ratio, n = self.schedule[-1], self.schedule / (1 - self.schedule), len(x)
         prior = 0.5 * (last * x.square() - last - (-last).log1p()).flatten(1).sum(1)
         steps = len(self.schedule) - 1 - first
         places = (torch.randperm(n, device=x.device) + torch.rand((), device=x.device)) / n
@@ -134,4 +139,4 @@ class Diffusion(Guided):
         noisy = self(x, t, torch.randn_like(x))
         said = self.network(noisy, self.scaled(t), *condition).float()
         wrong = (self._clean(said, noisy, self.share(t, x)) - x).square().flatten(1).sum(1)
-        return prior + steps * 0.5 * (ratio[t - 1] - ratio[t]).float() * wrong
+        return prior + steps * 0.5 * (ratio[t - 1] - ratio[t]) * wrong

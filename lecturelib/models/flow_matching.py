@@ -60,7 +60,8 @@ class FlowMatching(Guided):
         """
         schedule = cosine_schedule()
         network = _Straight(self.network, schedule.float())
-        return Diffusion(network, self.shape, schedule=schedule, target=Clean(), centre=self.centre, spread=self.spread)
+        made = Diffusion(network, self.shape, schedule=schedule, target=Clean(), centre=self.centre, spread=self.spread)
+        return made.to(self.device).train(self.training)
 
 
 class _Straight(Denoiser):

@@ -17,7 +17,8 @@ from lecturelib.model import Turn
 from lecturelib.models.gan import GAN
 from lecturelib.models.growing import MinibatchDeviation
 
-MIXING = (nn.BatchNorm1d, nn.BatchNorm2d, MinibatchDeviation)  # through these a score depends on all examples
+# through these a score depends on all examples
+MIXING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, MinibatchDeviation)
 
 
 class Simultaneous(GAN):
@@ -25,7 +26,9 @@ class Simultaneous(GAN):
 
     A step takes three quarters to four fifths of the time of two turns. Momentum makes players that move together
     circle one another (Gidel et al. 2019, "Negative momentum for improved game dynamics", arXiv 1807.04740), so Adam
-    has none here, unless `betas` say so: digits are then as good after as many steps (`benchmarks/gan.py --quality`).
+    has none here, unless `betas` say so (`benchmarks/gan.py --quality` says what comes of it). A fake to which the
+    critic gives less than about -80 teaches the generator nothing, as the slope there is no number any more; `clip` of
+    `train` is one bound on the gradient of both players.
     ValueError where the trick does not hold: a game in which a fake may leave the discriminator without a slope, a
     discriminator whose scores depend on one another (batch norm, the deviation over the batch), or more steps of the
     critic than of the generator.

@@ -6,9 +6,11 @@
 They are kept in terms.toml beside this file; `python tools/glossary.py` writes docs/glossary and the notebooks' links.
 """
 
+import difflib
 import re
 import tomllib
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -86,16 +88,22 @@ def terms() -> tuple[Term, ...]:
 
 
 def folded(word: str) -> str:
-    """For sorting and finding: small letters without their marks."""
-    apart = unicodedata.normalize("NFD", word.lower().replace("đ", "d").replace("ł", "l"))
+    """For sorting: small letters without their marks."""
+    apart = unicodedata.normalize("NFD", word.strip().lower().replace("đ", "d").replace("ł", "l"))
     return "".join(c for c in apart if not unicodedata.combining(c))
+
+
+def _key(word: str) -> str:
+    """For finding: folded, -ize as -ise."""
+    return re.sub(r"iz(?=e|at|ing)", "is", folded(word))
 
 
 def glossary(term: str | None = None, lang: str | Sequence[str] = ("vi", "pl", "nl")) -> Shown:
     """A word of the course and what it means, in one language or several ("en", "vi", "pl", "nl"); without one, all.
 
-    The word may be given in any of the languages, with or without the marks on its letters. ValueError, with near
-    matches, for one that is not there.
+    The word may be given in any of the languages, as the whole entry or as what stands before or in its brackets, with
+    or without the marks on its letters, in British or American spelling. ValueError, with near matches, for one that is
+    not there.
     """
     langs = (lang,) if isinstance(lang, str) else tuple(lang)
     for one in langs:
@@ -103,10 +111,26 @@ def glossary(term: str | None = None, lang: str | Sequence[str] = ("vi", "pl", "
     langs = tuple(one for one in langs if one != "en")
     if term is None:
         return Shown(terms(), langs)
-    known = {}
-    for one in terms():
-        for word in (one.en, *one.forms, one.vi, one.pl, one.nl):
-            known.setdefault(word, one)
-    plain = {folded(word): one for word, one in reversed(known.items())}
-    found = known.get(term) or plain.get(folded(term)) or named(term, known, "term in the glossary")
-    return Shown((found,), langs)
+    known = _by_word()
+    if (word := _key(term)) not in known:
+        near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`glossary()` shows all"
+        raise ValueError(f"there is no term {term!r} in the glossary; {hint}")
+    return Shown((known[word],), langs)
+
+
+@cache
+def _by_word() -> dict[str, Term]:
+    """Every term by every word that says it: whole entries count before parts of others."""
+    found, parts = {}, defaultdict(set)
+    for term in terms():
+        for word in (term.en, *term.forms, term.vi, term.pl, term.nl):
+            found.setdefault(_key(word), term)
+            for part in pieces(word):
+                parts[_key(part)].add(term)
+    return {part: owners.pop() for part, owners in parts.items() if len(owners) == 1} | found
+
+
+def pieces(word: str) -> list[str]:
+    """What stands before, in and behind the brackets of an entry."""
+    return [part for part in re.split(r" ?[()]", word) if part.strip()] if "(" in word else []

@@ -77,6 +77,7 @@ def test_a_flow_of_straight_lines_is_a_diffusion():
     flow = FlowMatching(Direction(), (3,), centre=1.0, spread=2.0)
     diffusion, noise = flow.as_diffusion(), torch.randn(500, 3)
     assert torch.equal(diffusion.outer(noise), flow.outer(noise))
+    assert not flow.eval().as_diffusion().training
     for t in (1, 300, 800):
         torch.testing.assert_close(
             diffusion.denoise(noise, t),
@@ -87,6 +88,19 @@ def test_a_flow_of_straight_lines_is_a_diffusion():
     *_, (_, straight) = flow.walk(noise, steps=200)
     *_, (_, _, noisy) = diffusion.walk(noise, steps=1000)
     torch.testing.assert_close(noisy, straight, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("first", [-1, 199, 200])
+def test_a_level_that_is_not_there_is_refused(first):
+    model = Diffusion(Exact(), (4,), target=Clean(), schedule=cosine_schedule(200))
+    with pytest.raises(ValueError, match=f"first is {first}"):
+        model.cost(torch.randn(5, 4), first=first)
+
+
+def test_levels_are_chosen_among_those_that_there_are():
+    torch.manual_seed(0)
+    model = Diffusion(CoinsClean(0.5), (1, 4, 4), target=Clean(), centre=0.5, spread=0.5, schedule=cosine_schedule(200))
+    assert Chain(model, 2).fitted((torch.rand(50, 1, 4, 4) < 0.5).float(), draws=1).first < 199
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1])

@@ -180,6 +180,21 @@ def test_bits_of_an_exact_denoiser_are_the_entropy(share):
     assert worse.bits(x, values=2).mean() > found.mean() + 0.05
 
 
+def test_bits_know_a_centre_of_each_channel():
+    torch.manual_seed(0)
+    schedule, x, found = cosine_schedule(), (torch.rand(500, 3, 3, 3) < 0.5).float(), []
+    for centre in (0.5, torch.full((3, 1, 1), 0.5)):
+        torch.manual_seed(0)
+        model = Diffusion(Coins(schedule, 0.5), (3, 3, 3), schedule=schedule, centre=centre, spread=centre)
+        found.append(model.bits(x, values=2))
+    torch.testing.assert_close(*found)
+    shifted = torch.tensor([0.5, 0.4, 0.6]).view(3, 1, 1)
+    model = Diffusion(Coins(schedule, 0.5), (3, 3, 3), schedule=schedule, centre=shifted, spread=0.5)
+    channels = model.inner(x).amax((0, 2, 3))  # what was 1 is no longer 1 in the second and the third
+    torch.testing.assert_close(channels, torch.tensor([1.0, 1.2, 0.8]))
+    assert model.bits(x, values=2).mean() > found[0].mean()
+
+
 def test_loss_is_least_for_the_exact_denoiser():
     torch.manual_seed(0)
     schedule = cosine_schedule()

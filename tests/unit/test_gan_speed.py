@@ -38,7 +38,7 @@ def test_one_turn_is_the_same_gan(kind, monkeypatch):
         assert set(step.losses) == {"both.loss", "both.real", "both.fake", "penalty.loss"}
         apart = experiment.model()
         together = gan.one_turn(apart)
-    for name in ("noise", "conditional", "lazy", "penalty", "game"):
+    for name in ("noise", "conditional", "lazy", "betas", "penalty", "game"):
         assert getattr(together, name) == getattr(apart, name)
 
 
@@ -47,7 +47,7 @@ def test_quality_of_one_turn_and_two(monkeypatch, capsys):
     with script("gan") as gan:
         gan.quality(1)
     lines = capsys.readouterr().out.splitlines()
-    ways = ["two turns", "two turns, no momentum", "one turn, no momentum"]
+    ways = ["two turns", "two turns, no momentum", "one turn", "one turn, no momentum"]
     assert [line.strip().split("  ")[0] for line in lines] == [way for way in ways for _ in range(3)]
 
 
