@@ -24,6 +24,7 @@ def tool():
 
 def test_there_are_enough_and_each_is_whole():
     assert len(terms()) >= 150
+    assert f"\n{len(terms())} technical terms" in (ROOT / "README.md").read_text(encoding="utf-8")
     for term in terms():
         assert all(term.said(lang).strip() for lang in LANGUAGES), term
         assert term.definition.endswith("."), term
