@@ -45,6 +45,7 @@ from lecturelib.models.rbm import RBM
 from lecturelib.models.regularised import L1, Contractive, Denoising, KLSparsity, Masking, Sparse, UnitColumns
 from lecturelib.models.semi_supervised import SemiSupervisedGAN
 from lecturelib.models.sequence import SequenceAutoencoder
+from lecturelib.models.simultaneous import Simultaneous
 from lecturelib.models.sketch_rnn import SketchRNN
 from lecturelib.models.stacked import SoftmaxClassifier, Stack
 from lecturelib.models.styled import StyleGenerator
@@ -210,6 +211,8 @@ CASES = [
         nn.Flatten(), mlp((64, 64, 1))), noise=4), pictures, 0.8, True),
     Case("GAN with DCGAN's networks, R1 now and then", lambda: GAN(Generator((1, 8, 8), 4, (16,)), Discriminator(
         (1, 8, 8), (16,)), LeastSquares(), noise=4, penalty=R1(0.1), lazy=4), labelled_pictures, 0.8, True),
+    Case("GAN whose players move together", lambda: Simultaneous(Generator((1, 8, 8), 4, (16,)), Discriminator(
+        (1, 8, 8), (16,), norm=False), noise=4, penalty=R1(0.01), lazy=4), labelled_pictures, 0.9, True),
     Case("GAN of labels, projected", lambda: GAN(Generator((1, 8, 8), 4, (16,), conditions=10), ProjectionDiscriminator(
         (1, 8, 8), (16,), conditions=10), noise=4, conditional=True), pictures_and_classes, 0.8, True),
     Case("GAN that classifies", lambda: SemiSupervisedGAN(Generator((1, 8, 8), 4, (16,)), Discriminator((1, 8, 8), (
