@@ -54,7 +54,7 @@ check: .venv/.ready
 test: .venv/.ready
 	$(py) -m ruff check .
 	$(side_by_side) tests --ignore tests/browser
-	$(side_by_side) tests/browser
+	OMP_NUM_THREADS=1 $(pytest) -n 2 --dist load tests/browser
 	$(if $(wildcard notebooks/*.ipynb),LECTURELIB_PROFILE=cpu $(calm) $(side_by_side) --nbval-lax notebooks)
 
 test-oldest: .venv-oldest/.ready
