@@ -1,6 +1,7 @@
 """JupyterLab on a copy of the course, and Chromium to look at it."""
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class Lab:
         self.page, self.shots = page, shots
         self.foreign: list[str] = []
         page.on("request", lambda r: r.url.startswith(("http", "ws")) and self._note(r.url, address))
-        page.goto(f"{address}/lab/workspaces/{Path(path).stem}/tree/{path}?token={TOKEN}")
+        workspace = f"{Path(path).stem}-{secrets.token_hex(4)}"  # in one that was used, other tabs may be open
+        page.goto(f"{address}/lab/workspaces/{workspace}/tree/{path}?token={TOKEN}")
         page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
         page.wait_for_function(f"() => {IDLE} || document.querySelector('.jp-Dialog')", timeout=60_000)
 

@@ -17,7 +17,7 @@ TOP = """word => {
 }"""
 
 
-# each in another lecture, whose workspace holds no other page; JupyterLab's own anchors keep capitals and the like
+# JupyterLab's own anchors keep capitals and the like
 @pytest.mark.parametrize("word", ["mode collapse", "Fréchet distance", "Jensen's inequality"])
 def test_a_term_leads_to_its_page(open_lab, word):
     (term,) = glossary(word).terms
