@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lecturelib.terms import LANGUAGES, LINK, PAGE, Term, folded, in_table, terms
+from lecturelib.terms import LANGUAGES, PAGE, Term, folded, in_table, terms
 
 ROOT = Path(__file__).resolve().parents[1]
+LINK = re.compile(r"\[([^\[\]]+)\]\(" + re.escape(PAGE) + r'#([^ )]+)(?: "([^"]*)")?\)')  # word, anchor, definition
 # where no link goes: mathematics, code, links, pictures, addresses, tags
 CLOSED = re.compile(
     r"\$\$.*?\$\$|\$[^$\n]+\$|```.*?```|`[^`\n]+`"

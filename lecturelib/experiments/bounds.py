@@ -40,16 +40,17 @@ class Chain:
     @torch.no_grad()
     def nats(self, x: Tensor, draws: int = 4) -> Tensor:
         """A bound on -log P(x) of each picture (n, ...): (n,), the mean over draws of the noise."""
-        return sum(self._chain(x) + self._pixels(self._read(x), x, self.width) for _ in range(draws)) / draws
+        code = self._code(x)
+        return sum(self._chain(code) + self._pixels(self._read(code), x, self.width) for _ in range(draws)) / draws
 
     @torch.no_grad()
     def fitted(self, x: Tensor, draws: int = 4) -> "Chain":
         """The same with the `first` and the `width` that are best for pictures (n, ...): not those it is judged by."""
-        found = {}
+        code, found = self._code(x), {}
         for first in (level for level in LEVELS if level < len(self.diffusion.schedule) - 1):
             one = replace(self, first=first)
-            chain = sum(one._chain(x).mean() for _ in range(draws)) / draws
-            read = one._read(x)
+            chain = sum(one._chain(code).mean() for _ in range(draws)) / draws
+            read = one._read(code)
             for width in WIDTHS:
                 found[first, width] = (chain + self._pixels(read, x, width).mean()).item()
         first, width = min(found, key=found.get)
@@ -58,12 +59,11 @@ class Chain:
     def _code(self, x: Tensor) -> Tensor:
         return self.diffusion.inner(self.encode(x))
 
-    def _chain(self, x: Tensor) -> Tensor:
-        return self.diffusion.cost(self._code(x), first=self.first)
+    def _chain(self, code: Tensor) -> Tensor:
+        return self.diffusion.cost(code, first=self.first)
 
-    def _read(self, x: Tensor) -> Tensor:
-        code = self._code(x)
-        levels = torch.full((len(x),), self.first, device=x.device)
+    def _read(self, code: Tensor) -> Tensor:
+        levels = torch.full((len(code),), self.first, device=code.device)
         noisy = self.diffusion(code, levels, torch.randn_like(code))
         return self.decode(self.diffusion.outer(self.diffusion.denoise(noisy, self.first)))
 

@@ -94,9 +94,7 @@ class GAN(Model):
     def turns(self, lr: float) -> list[Turn]:
         """Adam for both; a lazy penalty shares the discriminator's, whose rates are corrected for its extra turns."""
         lazy = self.penalty is not None and self.lazy > 1
-        share = self.lazy / (self.lazy + 1) if lazy else 1.0
-        betas = tuple(beta**share for beta in self.betas)
-        critic = torch.optim.Adam(self.discriminator.parameters(), lr=lr * share, betas=betas, fused=True)
+        critic = torch.optim.Adam(self.discriminator.parameters(), **self.critic_rates(lr), fused=True)
         if self.clip is not None:
             critic.register_step_post_hook(lambda *_: self._hold())
         maker = torch.optim.Adam(self.generator.parameters(), lr=lr, betas=self.betas, fused=True)
@@ -105,6 +103,11 @@ class GAN(Model):
         if lazy:
             turns.append(Turn("penalty", self.penalty_loss, critic, self.lazy, self.discriminator, compiled=False))
         return [*turns, Turn("generator", self.generator_loss, maker, every=self.critic_steps, player=self.generator)]
+
+    def critic_rates(self, lr: float) -> dict:
+        """Adam's `lr` and `betas` for the discriminator, corrected for the extra turns of a lazy penalty."""
+        share = self.lazy / (self.lazy + 1) if self.penalty is not None and self.lazy > 1 else 1.0
+        return {"lr": lr * share, "betas": tuple(beta**share for beta in self.betas)}
 
     @torch.no_grad()
     def _hold(self) -> None:

@@ -75,13 +75,10 @@ class Simultaneous(GAN):
 
     def turns(self, lr: float) -> list[Turn]:
         """One Adam for both, and a lazy penalty's own turn, for which the discriminator's rates are corrected."""
-        lazy = self.penalty is not None and self.lazy > 1
-        share = self.lazy / (self.lazy + 1) if lazy else 1.0
-        critic = {"lr": lr * share, "betas": tuple(beta**share for beta in self.betas)}
-        groups = [{"params": [*self.discriminator.parameters()], **critic},
+        groups = [{"params": [*self.discriminator.parameters()], **self.critic_rates(lr)},
                   {"params": [*self.generator.parameters()], "lr": lr, "betas": self.betas}]  # fmt: skip
         adam = torch.optim.Adam(groups, fused=True)
         turns = [Turn("both", self.loss, adam, compiled=False)]
-        if lazy:
+        if self.penalty is not None and self.lazy > 1:
             turns.append(Turn("penalty", self.penalty_loss, adam, self.lazy, self.discriminator, compiled=False))
         return turns

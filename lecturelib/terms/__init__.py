@@ -19,7 +19,6 @@ from pathlib import Path
 from lecturelib.record import named
 
 PAGE = "../docs/glossary/README.md"  # from a notebook
-LINK = re.compile(r"\[([^\[\]]+)\]\(" + re.escape(PAGE) + r'#([^ )]+)(?: "([^"]*)")?\)')  # word, anchor, definition
 LANGUAGES = {"en": "English", "vi": "Tiếng Việt", "pl": "polski", "nl": "Nederlands"}
 
 
